@@ -1,0 +1,1 @@
+"""vpp-maglev: health checks, failover and a control plane for the Maglev load balancer of VPP."""
