@@ -26,4 +26,4 @@ class LogLine(Edge, frozen=True, kw_only=True):
     at_ns: int
     level: LogLevel
     msg: str
-    fields: dict[str, object] = {}
+    fields: dict[str, object]
