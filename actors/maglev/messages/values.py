@@ -76,7 +76,8 @@ class DesiredAs(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     address: str
     backend: str
-    weight: int | None  # None: hold, keep what VPP has; 0 if VPP has no such AS
+    weight: int | None  # None: hold, keep what VPP has
+    weight_absent: int = 0  # while holding: what an AS starts with that VPP does not have
     drain: bool = False  # the rule of its state asks for a flush of its flows
     flush: int = 0  # runs up by one for each flush that is due
 
