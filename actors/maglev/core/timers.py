@@ -26,6 +26,8 @@ class Timers:
     backoff_first_s: float = 1.0
     backoff_max_s: float = 60.0
     verdicts_young_s: float = 60.0  # verdicts on disk are believed for this long
+    verdicts_save_s: float = 2.0  # changed verdicts are on disk this much later
+    verdicts_renew_s: float = 20.0  # and unchanged ones are written again, to stay young
     vpp_ping_s: float = 10.0
     vpp_reconnect_s: float = 5.0
     vpp_reply_s: float = 5.0  # VPP is held to be gone when a reply takes longer

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state directory: four small files, each written whole or not at all.
+
+`config.accepted`, `wishes` and `verdicts` are versioned msgpack with a checksum, written to a
+temporary file, fsynced and renamed, the previous copy kept beside (`.previous`).  `audit.jsonl` is
+appended to.  Nothing here decides anything: a file that cannot be used is said, not repaired.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+from zlib import crc32
+
+import msgspec
+
+from maglev.aggregator.events import AuditEntry, Remembered
+from maglev.aggregator.state import Wish
+
+VERSION = 1
+FILE_BYTES_MAX = 256 * 1024 * 1024
+AUDIT_BYTES_MAX = 64 * 1024 * 1024  # then it becomes audit.jsonl.previous
+
+T = TypeVar("T")
+
+
+class Unusable(Exception):
+    """A file of the state directory that cannot be used; the text says which and why."""
+
+
+class AcceptedFile(msgspec.Struct, frozen=True):
+    """The text of the configuration in force, and which start of the daemon accepted it."""
+
+    daemon: str
+    path: str
+    text: str
+    accepted_at_ns: int
+
+
+class VerdictsFile(msgspec.Struct, frozen=True):
+    """The last verdicts, the boot they belong to and when in it they were true."""
+
+    boot_id: str
+    saved_at_s: float  # CLOCK_BOOTTIME
+    backends: dict[str, Remembered]
+
+
+class WishesFile(msgspec.Struct, frozen=True):
+    """What operators asked for and the configuration file does not say."""
+
+    wishes: tuple[Wish, ...]
+
+
+class _Envelope(msgspec.Struct, frozen=True, array_like=True):
+    version: int
+    crc: int
+    body: bytes
+
+
+def write(path: Path, value: msgspec.Struct) -> None:
+    """Replace a file by value, durably, the previous copy kept; raises OSError."""
+    body = msgspec.msgpack.encode(value)
+    sealed = msgspec.msgpack.encode(_Envelope(VERSION, crc32(body), body))
+    fresh = path.with_name(f"{path.name}.new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(sealed)
+            file.flush()
+            os.fsync(file.fileno())
+        previous = path.with_name(f"{path.name}.previous")
+        if path.exists():
+            # A link, not a rename: at no moment is there no file of this name.
+            previous.unlink(missing_ok=True)
+            os.link(path, previous)
+        fresh.rename(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def read(path: Path, kind: type[T]) -> T | None:
+    """Return what a file holds, None if there is none; raises Unusable."""
+    try:
+        with path.open("rb") as file:
+            sealed = file.read(FILE_BYTES_MAX + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unusable(f"{path}: {error.strerror}") from error
+    if len(sealed) > FILE_BYTES_MAX:
+        raise Unusable(f"{path}: larger than {FILE_BYTES_MAX} bytes")
+    try:
+        envelope = msgspec.msgpack.decode(sealed, type=_Envelope)
+        if envelope.version != VERSION:
+            raise Unusable(f"{path}: version {envelope.version}, this program knows {VERSION}")
+        if crc32(envelope.body) != envelope.crc:
+            raise Unusable(f"{path}: damaged, the checksum does not match")
+        return msgspec.msgpack.decode(envelope.body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Unusable(f"{path}: damaged: {error}") from error
+
+
+def read_or_previous(path: Path, kind: type[T]) -> tuple[T | None, str]:
+    """Return what a file holds, or else its previous copy, and why the file was not used."""
+    try:
+        return read(path, kind), ""
+    except Unusable as unusable:
+        trouble = str(unusable)
+    try:
+        found = read(path.with_name(f"{path.name}.previous"), kind)
+    except Unusable as unusable:
+        return None, f"{trouble}; {unusable}"
+    return found, trouble
+
+
+def append_audit(path: Path, entry: AuditEntry) -> None:
+    """Append one line; a full file becomes the previous one; raises OSError."""
+    if path.exists() and path.stat().st_size > AUDIT_BYTES_MAX:
+        path.rename(path.with_name(f"{path.name}.previous"))
+    line = msgspec.json.encode(asdict(entry)) + b"\n"
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)
