@@ -14,6 +14,7 @@ import math
 from maglev.actor import Effect, Instant
 from maglev.aggregator.say import alarm
 from maglev.aggregator.state import Backend, State
+from maglev.core.failover import flush_due
 
 SHARE_NEARLY_ALL = 0.8
 BACKENDS_MIN = 3  # of two backends both may well be down
@@ -39,11 +40,19 @@ def failed(state: State, backend: Backend, now: Instant) -> list[Effect]:
         found = state.backends.get(name)
         if found is not None and found.state == "down" and name not in state.held:
             state.held[name] = None
+            _count_flush(state, name, -1)
             state.believed[name] = "up"
             state.touch(found)
             state.touch_frontends_of(found)
     text = f"{len(names)} backends failed at once while VPP is away: their weights are held"
     return alarm(state, KIND, "vpp", text, now)
+
+
+def _count_flush(state: State, name: str, count: int) -> None:
+    """Take back, or after all count, the flush that a failure made due."""
+    for frontend in (state.frontends[user] for user in state.used_by.get(name, ())):
+        if flush_due("up", "down", frontend.conf.flush_on_down):
+            frontend.flushes[name] = frontend.flushes.get(name, 0) + count
 
 
 def vpp_seen(state: State, connected: bool, now: Instant) -> list[Effect]:
@@ -63,6 +72,7 @@ def recheck(state: State, now: Instant) -> list[Effect]:
     for backend in [state.backends[name] for name in state.held]:
         if now.mono_s >= believed_at_s(state, backend):
             del state.held[backend.name]
+            _count_flush(state, backend.name, +1)
             state.believed[backend.name] = backend.state
             state.touch(backend)
             state.touch_frontends_of(backend)

@@ -121,27 +121,15 @@ def _desired(
 def _desired_as(state: State, frontend: Frontend, name: str, effective: int | None) -> DesiredAs:
     """One AS: what the rules say, or hold where we have reason to doubt them."""
     backend = state.backends[name]
-    if name in state.held or frontend.doubtful:
-        return DesiredAs(
-            address=backend.conf.address,
-            backend=name,
-            weight=None,
-            weight_absent=effective or 0,
-            flush=_flush_said(frontend, name),  # a flush that may be due waits for the verdict
-        )
+    doubtful = name in state.held or frontend.doubtful
     return DesiredAs(
         address=backend.conf.address,
         backend=name,
-        weight=effective,
-        drain=failover.drains(backend.state, frontend.conf.flush_on_down),
+        weight=None if doubtful else effective,
+        weight_absent=(effective or 0) if doubtful else 0,
+        drain=not doubtful and failover.drains(backend.state, frontend.conf.flush_on_down),
         flush=frontend.flushes.get(name, 0),
     )
-
-
-def _flush_said(frontend: Frontend, name: str) -> int:
-    """Return the flush number last said of a backend."""
-    said = frontend.desired.ases if frontend.desired else ()
-    return next((one.flush for one in said if one.backend == name), 0)
 
 
 def backend_status(backend: Backend) -> BackendStatus:
