@@ -74,9 +74,11 @@ def test_looking_at_the_moments_told_and_no_other_ends_every_warm_up():
     for delay_min_s, delay_max_s in [(0.0, 0.0), (0.0, 30.0), (5.0, 5.0), (5.0, 30.0)]:
         warmup = advanced(Warmup(1000.0, delay_min_s, delay_max_s), 1000.0, True)
         moments = []
-        while (moment_s := look_again_s(warmup)) is not None:
-            moments.append(moment_s)
-            warmup = advanced(warmup, moment_s, True)
+        for _ in range(3):
+            moment_s = look_again_s(warmup)
+            if moment_s is not None:
+                moments.append(moment_s)
+                warmup = advanced(warmup, moment_s, True)
         assert moments == sorted({1000.0 + delay_min_s, 1000.0 + delay_max_s} - {1000.0})
 
 
