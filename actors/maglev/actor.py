@@ -149,7 +149,10 @@ class Log(Effect):
 class Actor(Protocol):
     """One process, one concern."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """The name on the bus: the actor's process, sockets, log lines carry it."""
+
     hears: ClassVar[tuple[type[Message], ...]]
     says: ClassVar[tuple[type[Message], ...]]
     answers: ClassVar[tuple[type[Request], ...]]

@@ -47,7 +47,8 @@ def move(
     backend.history = (transition, *backend.history)[:keep]
     for name in state.used_by.get(backend.name, ()):
         frontend = state.frontends[name]
-        frontend.doubtful = False
+        if before != "unknown":  # a first verdict tells nothing about what an operator wanted
+            frontend.doubtful = False
         if failover.flush_due(before, after, frontend.conf.flush_on_down):
             frontend.flushes[backend.name] = frontend.flushes.get(backend.name, 0) + 1
     state.touch(backend)

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a starting aggregator finds: the configuration in force, the wishes, young verdicts.
+
+Only a start of the daemon and a reload read the configuration file; an aggregator that was
+restarted takes the text it accepted last.  What cannot be used is told as a trouble, which becomes
+an alarm, and the next best is used: nothing is a reason not to start but a configuration of which
+no good copy exists.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from maglev.aggregator import files
+from maglev.aggregator.events import Remembered
+from maglev.aggregator.reading import Judged, read
+from maglev.aggregator.state import Wish
+from maglev.core.settings import Settings
+from maglev.environment import Environment
+
+
+class NoConfiguration(Exception):
+    """There is no configuration to start with; the text says what is wrong with the file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """What an aggregator starts with."""
+
+    settings: Settings
+    wishes: tuple[Wish, ...]
+    remembered: Mapping[str, Remembered]
+    troubles: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+    fresh_text: str | None = None  # read from the file just now, and to be written down
+    doubtful: bool = False  # wishes are lost: hold what VPP has
+
+
+def boot_id() -> str:
+    """Return what tells this boot of the machine from any other."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+
+
+def daemon_id() -> str:
+    """Return what tells this start of the daemon from any other.
+
+    maglevd hands on its own; under somebody else's supervisord it is that supervisord, by pid and
+    start time.
+    """
+    given = os.environ.get("MAGLEV_DAEMON")
+    if given:
+        return given
+    parent = os.getppid()
+    status = Path(f"/proc/{parent}/stat").read_text(encoding="utf-8", errors="replace")
+    return f"{parent}:{status.rpartition(')')[2].split()[19]}"  # field 22: start time in ticks
+
+
+def inherit(settings: Environment) -> Inherited:
+    """Return what there is to start with; raises NoConfiguration."""
+    troubles: list[str] = []
+    judged, fresh = _configuration(settings, troubles)
+    assert judged.settings is not None
+    wishes, doubtful = _wishes(settings.state_dir, troubles)
+    return Inherited(
+        settings=judged.settings,
+        wishes=wishes,
+        remembered=_verdicts(settings, troubles),
+        troubles=tuple(troubles),
+        warnings=judged.warnings,
+        fresh_text=judged.text if fresh else None,
+        doubtful=doubtful,
+    )
+
+
+def _configuration(settings: Environment, troubles: list[str]) -> tuple[Judged, bool]:
+    """Return the configuration to start with, and whether it comes fresh from the file."""
+    accepted, trouble = files.read_or_previous(
+        settings.state_dir / "config.accepted", files.AcceptedFile
+    )
+    if trouble:
+        troubles.append(trouble)
+    if accepted is not None and accepted.path != str(settings.config):
+        accepted = None  # of another daemon, or another file: no substitute for this one
+    if accepted is not None and accepted.daemon == daemon_id():
+        judged = read("-", accepted.text)
+        if judged.settings is not None:
+            return judged, False
+    judged = read(str(settings.config))
+    if judged.settings is not None:
+        return judged, True
+    error = judged.parse_error or judged.semantic_error
+    if accepted is None:
+        raise NoConfiguration(error)
+    troubles.append(f"{settings.config}: not used, the last good one is in force: {error}")
+    judged = read("-", accepted.text)
+    if judged.settings is None:
+        raise NoConfiguration(error)
+    return judged, False
+
+
+def _wishes(directory: Path, troubles: list[str]) -> tuple[tuple[Wish, ...], bool]:
+    """Return the wishes, and whether some may be lost."""
+    found, trouble = files.read_or_previous(directory / "wishes", files.WishesFile)
+    if trouble:
+        used = "its previous copy is used" if found else "no copy can be used"
+        held = "weights are held until something happens to them"
+        troubles.append(f"{trouble}; {used}, {held}")
+    return found.wishes if found else (), bool(trouble)
+
+
+def _verdicts(settings: Environment, troubles: list[str]) -> Mapping[str, Remembered]:
+    """Return the last verdicts if they are of this boot and young."""
+    try:
+        found = files.read(settings.state_dir / "verdicts", files.VerdictsFile)
+    except files.Unusable as unusable:
+        troubles.append(str(unusable))
+        return {}
+    if found is None or found.boot_id != boot_id():
+        return {}
+    age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - found.saved_at_s
+    return found.backends if 0 <= age_s <= settings.timers.verdicts_young_s else {}

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The state directory: what was written is read, what is damaged is said, the previous is there."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from maglev.aggregator import files
+from maglev.aggregator.events import AuditEntry, Remembered
+from maglev.aggregator.state import Wish
+from maglev.messages import Transition
+
+WISH = Wish("www", "p0", "web1", 7, 100, "ana", "unix", 5)
+PAUSE = Wish("", "", "web2", "paused", "run", "ana", "unix", 6)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "wishes"
+    files.write(path, files.WishesFile((WISH, PAUSE)))
+    assert files.read(path, files.WishesFile) == files.WishesFile((WISH, PAUSE))
+
+
+def test_verdicts_come_back_whole(tmp_path: Path) -> None:
+    history = (Transition(number=3, before="up", after="down", at_ns=9),)
+    one = Remembered("10.0.0.1", "down", 0, 4, "down", 3, 9, history)
+    kept = files.VerdictsFile("boot", 1.5, {"web1": one})
+    files.write(tmp_path / "verdicts", kept)
+    assert files.read(tmp_path / "verdicts", files.VerdictsFile) == kept
+
+
+def test_no_file_is_no_trouble(tmp_path: Path) -> None:
+    assert files.read_or_previous(tmp_path / "wishes", files.WishesFile) == (None, "")
+
+
+@pytest.mark.parametrize("at", range(0, 60, 7))
+def test_a_damaged_file_is_said_and_its_previous_copy_used(tmp_path: Path, at: int) -> None:
+    path = tmp_path / "wishes"
+    files.write(path, files.WishesFile((WISH,)))
+    files.write(path, files.WishesFile((WISH, PAUSE)))
+    damaged = bytearray(path.read_bytes())
+    damaged[at] ^= 0x55
+    path.write_bytes(damaged)
+    found, trouble = files.read_or_previous(path, files.WishesFile)
+    assert found == files.WishesFile((WISH,))
+    assert str(path) in trouble
+
+
+@pytest.mark.parametrize("length", [0, 1, 10, 40])
+def test_a_cut_off_file_is_said(tmp_path: Path, length: int) -> None:
+    path = tmp_path / "wishes"
+    files.write(path, files.WishesFile((WISH, PAUSE)))
+    path.write_bytes(path.read_bytes()[:length])
+    with pytest.raises(files.Unusable, match="damaged"):
+        files.read(path, files.WishesFile)
+
+
+def test_a_file_of_a_newer_version_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "wishes"
+    body = msgspec.msgpack.encode(files.WishesFile(()))
+    path.write_bytes(msgspec.msgpack.encode([files.VERSION + 1, files.crc32(body), body]))
+    with pytest.raises(files.Unusable, match=f"version {files.VERSION + 1}"):
+        files.read(path, files.WishesFile)
+
+
+def test_a_failed_write_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "wishes"
+    files.write(path, files.WishesFile((WISH,)))
+    (tmp_path / "wishes.new").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        files.write(path, files.WishesFile(()))
+    assert files.read(path, files.WishesFile) == files.WishesFile((WISH,))
+
+
+def test_the_audit_file_is_one_object_a_line_and_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    entry = AuditEntry(1, "ana", "unix", "pause", "backend web1", "up", "paused", "done")
+    for _ in range(3):
+        files.append_audit(path, entry)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["who"] for line in lines] == ["ana"] * 3
+    monkeypatch.setattr(files, "AUDIT_BYTES_MAX", 10)
+    files.append_audit(path, entry)
+    assert len(path.read_text().splitlines()) == 1
+    assert len((tmp_path / "audit.jsonl.previous").read_text().splitlines()) == 3
