@@ -32,7 +32,9 @@ QUEUE_BYTES_MAX: Final = 1 << 20
 LEVELS: Final[dict[LogLevel, int]] = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
 _FIRST: Final = ("time", "level", "msg", "actor")
-_BATCH_LINES_MAX: Final = 256
+# PIPE_BUF: what is written at once into a pipe appears there at once, so that supervisord, which
+# mixes the output of all actors by the chunk, never has half a line.  Longer lines take the chance.
+_BATCH_BYTES_MAX: Final = 4096 - 256  # and a line that counts the dropped
 
 
 class Log:
@@ -73,7 +75,11 @@ class Log:
         """
         if not self.passes(level):
             return
-        line = self._line(level, msg, fields or {}, time.time_ns() if at_ns is None else at_ns)
+        at_ns = time.time_ns() if at_ns is None else at_ns
+        self.forward(self._line(level, msg, fields or {}, at_ns))
+
+    def forward(self, line: bytes) -> None:
+        """Queue a line that another process has made, its end included."""
         with self._wake:
             if self._closing or self._queued_bytes + len(line) > QUEUE_BYTES_MAX:
                 self.dropped += 1
@@ -122,9 +128,11 @@ class Log:
 
     def _take(self) -> list[bytes]:
         lines: list[bytes] = []
-        while self._lines and len(lines) < _BATCH_LINES_MAX:
+        room_bytes = _BATCH_BYTES_MAX
+        while self._lines and (not lines or len(self._lines[0]) <= room_bytes):
             line = self._lines.popleft()
             self._queued_bytes -= len(line)
+            room_bytes -= len(line)
             lines.append(line)
         if self._untold and not self._lines:
             fields = {"lines": self._untold}
