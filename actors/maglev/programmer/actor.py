@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Owns: VPP's lb plugin (the only writer to it), and the picture of what VPP has.
+
+Hears: DesiredSettings, DesiredVip, VipWithdrawn from the aggregator.
+
+Says: VppStatus, VipProgrammed, VipForgotten, SyncFinished.
+
+Answers: SyncVpp.
+
+Crash: VPP keeps what it has.  A restart reads VPP, compares and changes only what differs; flows
+are flushed only where that is due and VPP still has a weight.  While the aggregator is away what
+it wanted last stands: the connection is kept, and syncs go on mending VPP by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from maglev.actor import Asked, Effect, Event, Found, Heard, Instant, Lost, Synced, WakeAt, Woke
+from maglev.core.timers import Timers
+from maglev.messages import (
+    DesiredSettings,
+    DesiredVip,
+    Message,
+    Request,
+    SyncFinished,
+    SyncVpp,
+    VipForgotten,
+    VipProgrammed,
+    VipWithdrawn,
+    VppStatus,
+)
+from maglev.programmer import connection, desired, queues, say, sync
+from maglev.programmer.answers import answered
+from maglev.programmer.events import CallsAnswered, SendCalls, VppConnected, VppLost, VppRead
+from maglev.programmer.state import State
+
+
+class Programmer:
+    """The actor; all that it knows is in `state`."""
+
+    name: ClassVar[str] = "programmer"
+    hears: ClassVar[tuple[type[Message], ...]] = (DesiredSettings, DesiredVip, VipWithdrawn)
+    says: ClassVar[tuple[type[Message], ...]] = (
+        VppStatus,
+        VipProgrammed,
+        VipForgotten,
+        SyncFinished,
+    )
+    answers: ClassVar[tuple[type[Request], ...]] = (SyncVpp,)
+
+    def __init__(self, timers: Timers, *, off: bool = False) -> None:
+        """Know nothing yet; `off`: there is to be no VPP at all."""
+        self.state = State(timers, off=off)
+
+    def start(self, now: Instant) -> list[Effect]:
+        """Look for VPP."""
+        return self._finish(connection.started(self.state), now)
+
+    def handle(self, event: Event, now: Instant) -> list[Effect]:
+        """Change the state by one event; calls to VPP come first, then the news."""
+        return self._finish(self._react(event, now), now)
+
+    def _react(self, event: Event, now: Instant) -> Sequence[Effect]:
+        state = self.state
+        match event:
+            case Heard(_, message):
+                desired.heard(state, message, now)
+            case Synced():
+                desired.synced(state, event, now)
+            case CallsAnswered():
+                return answered(state, event, now)
+            case VppRead():
+                sync.read(state, event)
+            case VppConnected():
+                return connection.connected(state, event, now)
+            case VppLost():
+                return connection.lost(state, event, now)
+            case Asked(caller, SyncVpp() as request):
+                return connection.asked(state, caller, request)
+            case Lost() | Found() | Woke():
+                pass  # what the aggregator wanted stands; for time see _finish
+            case _:
+                raise AssertionError(f"an event nobody sends here: {event}")
+        return []
+
+    def _finish(self, effects: Sequence[Effect], now: Instant) -> list[Effect]:
+        """End a turn: what time brings, what is to be sent, what is over, what begins."""
+        state = self.state
+        timely = connection.due(state, now)
+        steps = queues.take(state)
+        ended = sync.end_ended(state, now)
+        begun = sync.begin_wanted(state, now)
+        out: list[Effect] = [SendCalls(tuple(step.call for step in steps))] if steps else []
+        out += [*timely, *effects, *begun, *say.news(state), *ended]
+        wake_at_s = connection.due_s(state)
+        if wake_at_s != state.wake_at_s:
+            state.wake_at_s = wake_at_s
+            out.append(WakeAt(wake_at_s))
+        return out
