@@ -111,7 +111,7 @@ class Block:
     def required(self, key: str, read: Reader[T], stand_in: T) -> T:
         """Return the value of a key that must be there; the stand-in where it is not, or wrong."""
         if key not in self:
-            self.wrong(key, "missing, and has no default")
+            self.wrong(key, "required, but missing")
         return self.value(key, read, stand_in)
 
     def block(self, key: str, keys: Keys) -> Block:
@@ -138,4 +138,4 @@ class Block:
 
     def _entry(self, key: str) -> Entry:
         assert key in self._keys.known, f"{key=} is not in the schema of {self.path}"
-        return self._entries.get(key) or Entry(self.line, Mapping(self.line))
+        return self._entries.get(key) or Entry(self.line, Scalar("", True, self.line))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,7 +22,7 @@ from maglev.config.frontends import (
     read_frontend,
 )
 from maglev.config.healthchecks import CHECK_KEYS, COUNT, IPV4, IPV6, read_check
-from maglev.config.problems import Problem, Problems, UnreadableError, below, shown
+from maglev.config.problems import ConfigError, Problem, Problems, UnreadableError, below, shown
 from maglev.config.scalars import (
     BadValue,
     address,
@@ -32,7 +33,7 @@ from maglev.config.scalars import (
     string,
 )
 from maglev.config.suggest import Suggester
-from maglev.config.tree import TEXT_BYTES_MAX, Entry, Node, kind_of, read_tree
+from maglev.config.tree import TEXT_BYTES_MAX, Entry, Mapping, Node, kind_of, read_tree
 from maglev.core.settings import BackendConf, LbSettings, Settings
 from maglev.messages import Check, LbConf
 
@@ -64,11 +65,9 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     try:
         content = _read_file(file_name)
     except (OSError, ValueError) as error:
-        problems = Problems(file_name)
-        reason = error.strerror if isinstance(error, OSError) else None
-        problems.structure(0, "", f"cannot be read: {reason or error}")
-        problems.raise_any()
-        raise
+        reason = error.strerror if isinstance(error, OSError) else error
+        problem = Problem(file_name, 0, "", f"cannot be read: {reason}")
+        raise ConfigError("structure", (problem,)) from None
     return parse(content, file_name)
 
 
@@ -86,19 +85,17 @@ def parse(text: bytes | str, file_name: str) -> Loaded:
     `file_name` is used in texts only.
     """
     problems = Problems(file_name)
-    try:
-        root = read_tree(text, problems)
-    except UnreadableError:
-        problems.raise_structure()
-        raise
-    settings = _read_document(root, problems)
+    settings = None
+    with suppress(UnreadableError):
+        settings = _read_document(read_tree(text, problems), problems)
     problems.raise_any()
+    assert settings is not None, "what is unreadable is a noted fault"
     return Loaded(settings, problems.warnings())
 
 
 def _read_document(root: Node, problems: Problems) -> Settings:
     document = Block(Entry(root.line, root), "", problems, DOCUMENT_KEYS)
-    if "maglev" not in document:
+    if isinstance(root, Mapping) and "maglev" not in document:
         problems.structure(document.line, "", "expected the key 'maglev', and everything under it")
     maglev = document.block("maglev", MAGLEV_KEYS)
     healthchecker = maglev.block("healthchecker", HEALTHCHECKER_KEYS)
@@ -137,7 +134,11 @@ def _read_backends(maglev: Block, checks: dict[str, Check]) -> dict[str, Backend
         if "healthcheck" in block:
             wanted = block.value("healthcheck", string, "")
             check = checks.get(wanted)
-            if check is None:
+            if not wanted:
+                block.wrong(
+                    "healthcheck", "names none; leave it out for a backend that is always up"
+                )
+            elif check is None:
                 what = f"no healthcheck is called {shown(wanted)}"
                 question = suggester.question(wanted)
                 block.wrong("healthcheck", f"{what}; {question}" if question else what)

@@ -15,9 +15,9 @@ from typing import Final, Literal, NamedTuple
 from maglev.config.block import Block, Keys
 from maglev.config.healthchecks import PORT
 from maglev.config.problems import Problems, below, shown
-from maglev.config.scalars import Reader, address, boolean, choice, integer, name, string
+from maglev.config.scalars import BadValue, Reader, address, boolean, choice, integer, name, string
 from maglev.config.suggest import Suggester
-from maglev.config.tree import Entry
+from maglev.config.tree import Entry, Node
 from maglev.core.settings import BackendConf, FrontendConf, PoolConf
 
 FRONTEND_KEYS = Keys(
@@ -29,6 +29,7 @@ MEMBER_KEYS = Keys("weight")
 # VPP spreads a VIP's flows over 1,024 buckets; from about 100 backends on the shares get uneven.
 BACKENDS_MAX: Final = 1024
 BACKENDS_USEFUL_MAX: Final = 100
+DESCRIPTION_CHARACTERS_MAX: Final = 1024
 
 Protocol = Literal["tcp", "udp", "any"]
 PROTOCOL: Reader[Protocol] = choice("tcp", "udp")
@@ -73,11 +74,20 @@ def read_frontend(frontend_name: str, block: Block, backends: Backends) -> Place
         protocol=protocol,
         port=port,
         pools=pools,
-        description=block.value("description", string, ""),
+        description=block.value("description", description, ""),
         src_ip_sticky=block.value("src-ip-sticky", boolean, False),
         flush_on_down=block.value("flush-on-down", boolean, True),
     )
     return Placed(frontend, block.line, family)
+
+
+def description(node: Node) -> str:
+    """Return one line of printable text; white space around it is left out."""
+    value = string(node).strip()
+    if not value.isprintable() or len(value) > DESCRIPTION_CHARACTERS_MAX:
+        what = f"one line of printable text, at most {DESCRIPTION_CHARACTERS_MAX} characters"
+        raise BadValue(f"expected {what}, got {shown(value)}")
+    return value
 
 
 def _read_pools(block: Block, backends: Backends) -> tuple[tuple[PoolConf, ...], list[_Member]]:
@@ -87,17 +97,17 @@ def _read_pools(block: Block, backends: Backends) -> tuple[tuple[PoolConf, ...],
     line_by_name: dict[str, int] = {}
     items = block.items("pools")
     if not items:
-        block.wrong("pools", "missing; a frontend needs at least one pool")
+        block.wrong("pools", "required, at least one pool")
     for index, item in enumerate(items):
         path = f"{block.at('pools')}[{index}]"
         pool = Block(Entry(item.line, item), path, block.problems, POOL_KEYS)
         pool_name = pool.required("name", name, "")
         if pool_name and pool_name in line_by_name:
             line = line_by_name[pool_name]
-            pool.wrong("name", f"{shown(pool_name)} is already the pool in line {line}")
+            pool.wrong("name", f"{shown(pool_name)} is already the name of the pool in line {line}")
         line_by_name.setdefault(pool_name, pool.line_of("name"))
         if "backends" not in pool:
-            pool.wrong("backends", "missing, and has no default")
+            pool.wrong("backends", "required, but missing")
         pools.append(PoolConf(pool_name, _read_weights(pool, backends, members)))
     return tuple(pools), members
 

@@ -13,11 +13,11 @@ import re
 import re2  # type: ignore[import-untyped]
 
 from maglev.config.block import Block, Keys
-from maglev.config.problems import shown
 from maglev.config.scalars import (
     COUNT_MAX,
     BadValue,
     Reader,
+    WrongType,
     address_of_family,
     boolean,
     choice,
@@ -25,7 +25,7 @@ from maglev.config.scalars import (
     integer,
     string,
 )
-from maglev.config.tree import Node
+from maglev.config.tree import Node, Scalar, kind_of
 from maglev.messages import Check, CheckType
 
 CHECK_KEYS = Keys(
@@ -67,11 +67,10 @@ _CODES_CHARACTERS_MAX = 256
 def read_check(name: str, block: Block) -> Check:
     """Return the check of one block; faults are noted in the block's problems."""
     kind = block.required("type", CHECK_TYPE, None)
-    port = 0
-    if kind != "icmp":
-        port = block.required("port", PORT, 0)
-    elif "port" in block:
+    if kind == "icmp" and "port" in block:
         block.wrong("port", "an icmp check has no port")
+    elif kind not in (None, "icmp") and "port" not in block:
+        block.wrong("port", f"required for {_article(kind)} check, but missing")
     interval_s = block.value("interval", duration_above_zero, 2.0)
     params = block.block("params", PARAMS_KEYS)
     if kind is not None:
@@ -79,7 +78,7 @@ def read_check(name: str, block: Block) -> Check:
     return Check(
         name=name,
         type=kind or "tcp",
-        port=port,
+        port=block.value("port", PORT, 0),
         interval_s=interval_s,
         fast_interval_s=block.value("fast-interval", duration_above_zero, interval_s),
         down_interval_s=block.value("down-interval", duration_above_zero, interval_s),
@@ -100,11 +99,10 @@ def read_check(name: str, block: Block) -> Check:
 
 def _note_foreign_params(params: Block, kind: CheckType) -> None:
     allowed = PARAMS_ALLOWED[kind]
-    takes = f"takes {', '.join(allowed)}" if allowed else "has no params"
-    article = "an" if kind == "icmp" else "a"
+    takes = f"takes {', '.join(allowed)}" if allowed else "takes no params"
     for key in params.keys():  # noqa: SIM118 (a Block is not a dict)
         if key not in allowed:
-            params.wrong(key, f"not for {article} {kind} check, which {takes}")
+            params.wrong(key, f"not for {_article(kind)} check, which {takes}")
     if kind == "tcp" and not params.value("ssl", boolean, False):
         for key in _PARAMS_TLS:
             if key in params:
@@ -112,15 +110,19 @@ def _note_foreign_params(params: Block, kind: CheckType) -> None:
                 params.problems.warn(params.line_of(key), params.at(key), text)
 
 
+def _article(kind: CheckType) -> str:
+    return f"a {kind}" if kind == "tcp" else f"an {kind}"
+
+
 def path(node: Node) -> str:
     """Return a request path: '/' and visible ASCII, at most 2048 characters."""
     value = string(node)
     if not value.startswith("/"):
-        raise BadValue(f"expected a path that begins with '/', got {shown(value)}")
+        raise BadValue(f"expected a path that begins with '/', got {kind_of(node)}")
     if not _PATH.fullmatch(value):
         raise BadValue(
             "expected a path of visible ASCII characters without '#', at most 2048, "
-            f"got {shown(value)}; percent-encode others"
+            f"got {kind_of(node)}; percent-encode others"
         )
     return value
 
@@ -129,7 +131,7 @@ def host(node: Node) -> str:
     """Return the value of a Host header: a name or an address, and perhaps a port."""
     value = string(node)
     if not _HOST.fullmatch(value):
-        raise BadValue(f"expected a host name such as www.example.com, got {shown(value)}")
+        raise BadValue(f"expected a host name such as www.example.com, got {kind_of(node)}")
     return value
 
 
@@ -137,24 +139,26 @@ def server_name(node: Node) -> str:
     """Return the name that is asked for and verified in a TLS handshake."""
     value = string(node)
     if not _SERVER_NAME.fullmatch(value):
-        raise BadValue(f"expected a host name or an IP address, got {shown(value)}")
+        raise BadValue(f"expected a host name or an IP address, got {kind_of(node)}")
     return value
 
 
 def response_codes(node: Node) -> tuple[tuple[int, int], ...]:
     """Return inclusive ranges of status codes, sorted: 200, 200-299 or 200,204,300-399."""
-    value = string(node)
     what = "expected status codes such as 200, 200-299 or 200,204"
+    if not isinstance(node, Scalar):
+        raise WrongType(f"{what}, got {kind_of(node)}")
+    value = node.text
     if len(value) > _CODES_CHARACTERS_MAX:
         raise BadValue(f"{what}, at most {_CODES_CHARACTERS_MAX} characters")
     ranges = set()
     for part in value.split(","):
         found = _CODES.fullmatch(part.strip())
         if not found:
-            raise BadValue(f"{what}, got {shown(value)}")
+            raise BadValue(f"{what}, got {kind_of(node)}")
         low, high = int(found[1]), int(found[2] or found[1])
         if low > high:
-            raise BadValue(f"{what}, got {shown(value)}, where {low} is above {high}")
+            raise BadValue(f"{what}, got {kind_of(node)}, where {low} is above {high}")
         ranges.add((low, high))
     return tuple(sorted(ranges))
 
@@ -169,7 +173,7 @@ def regexp(node: Node) -> str:
     options.max_mem = REGEXP_MEMORY_BYTES_MAX
     try:
         re2.compile(value, options)
-    except re2.error as error:
+    except (re2.error, UnicodeError) as error:
         reason = error.args[0]
         reason = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise BadValue(f"not a regular expression of RE2: {reason}") from None

@@ -14,7 +14,7 @@ from typing import Literal
 
 Stage = Literal["structure", "meaning"]
 
-# More than anybody reads; keeps a generated file with one fault per line from filling the log.
+# More than anybody reads; keeps a generated file with a fault in each line from filling the log.
 PROBLEMS_MAX = 1000
 
 _PLAIN_NAME = re.compile(r"[\w./:@+<-]{1,128}")
@@ -77,7 +77,6 @@ class Problems:
     _structure: list[Problem] = field(default_factory=list)
     _meaning: list[Problem] = field(default_factory=list)
     _warnings: list[Problem] = field(default_factory=list)
-    _unlisted: int = 0
 
     def structure(self, line: int, path: str, text: str) -> None:
         self._note(self._structure, line, path, text)
@@ -89,19 +88,13 @@ class Problems:
         self._note(self._warnings, line, path, text)
 
     def _note(self, kind: list[Problem], line: int, path: str, text: str) -> None:
-        if len(kind) < PROBLEMS_MAX:
+        if len(kind) <= PROBLEMS_MAX:  # one more than is listed shows that there are more
             kind.append(Problem(self.file, line, path, text))
-        else:
-            self._unlisted += 1
-
-    def raise_structure(self) -> None:
-        """Raise ConfigError if a fault of structure was noted."""
-        if self._structure:
-            raise ConfigError("structure", self._listed(self._structure))
 
     def raise_any(self) -> None:
         """Raise ConfigError if any fault was noted; faults of structure hide those of meaning."""
-        self.raise_structure()
+        if self._structure:
+            raise ConfigError("structure", self._listed(self._structure))
         if self._meaning:
             raise ConfigError("meaning", self._listed(self._meaning))
 
@@ -110,7 +103,7 @@ class Problems:
 
     def _listed(self, kind: list[Problem]) -> tuple[Problem, ...]:
         """Return the problems in the order of the file, those of the vpp block last."""
-        listed = sorted(kind, key=lambda p: (p.path.startswith("maglev.vpp"), p.line))
-        if len(kind) == PROBLEMS_MAX and self._unlisted:
-            listed.append(Problem(self.file, listed[-1].line, "", "further problems not listed"))
+        listed = sorted(kind, key=lambda p: (f"{p.path}.".startswith("maglev.vpp."), p.line))
+        if len(kind) > PROBLEMS_MAX:
+            listed[PROBLEMS_MAX:] = [Problem(self.file, 0, "", "more like these are not listed")]
         return tuple(listed)

@@ -135,7 +135,7 @@ def _duration_ns(node: Node) -> int:
     unsigned = node.text.removeprefix("-") if node.text[0] == "-" else node.text.removeprefix("+")
     if unsigned == "0":
         return 0
-    if len(unsigned) > _DURATION_CHARACTERS_MAX:
+    if not unsigned or len(unsigned) > _DURATION_CHARACTERS_MAX:
         raise WrongType(f"{what}, got {kind_of(node)}")
     total_ns = 0
     position = 0
@@ -145,7 +145,7 @@ def _duration_ns(node: Node) -> int:
         whole, fraction, unit = part[1], part[2] or "", part[3]
         if not whole and not fraction:
             raise WrongType(f"{what}, got {kind_of(node)}")
-        if not unit:
+        if not unit and part.end() == len(unsigned):
             raise WrongType(f"{what}, got {kind_of(node)}; a unit is missing, as in '{node.text}s'")
         if unit not in _NANOSECONDS:
             raise WrongType(f"{what}, got {kind_of(node)}; the units are ns us ms s m h")

@@ -12,6 +12,8 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 _LIKENESS_WORDS_MAX = 50
+_WORD_CHARACTERS_MAX = 128
+_QUESTIONS_MAX = 1000  # nobody reads further, and each costs up to a millisecond
 
 
 class Suggester:
@@ -21,13 +23,17 @@ class Suggester:
         self._words = words
         self._by_slip: dict[str, str] | None = None
         self._few: dict[str, str] = {}
+        self._questions = 0
 
     def question(self, wrong: str) -> str:
         """Return "did you mean 'x'?", or an empty text where no word is near."""
-        meant = self.nearest(wrong)
+        self._questions += 1
+        if self._questions > _QUESTIONS_MAX or len(wrong) > _WORD_CHARACTERS_MAX:
+            return ""
+        meant = self._nearest(wrong)
         return f"did you mean {meant!r}?" if meant is not None else ""
 
-    def nearest(self, wrong: str) -> str | None:
+    def _nearest(self, wrong: str) -> str | None:
         if self._by_slip is None:
             self._build()
         assert self._by_slip is not None

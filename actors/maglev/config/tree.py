@@ -132,7 +132,7 @@ class _Open:
     key: str | None = None  # of the value that comes next; None: a key comes next
     key_line: int = 0
     key_plain: bool = False
-    merged: list[Node] = field(default_factory=list)
+    merged: dict[str, Entry] = field(default_factory=dict)  # what stands at the merge key
 
 
 class _Builder:
@@ -198,10 +198,8 @@ class _Builder:
 
     def _put(self, top: _Open, key: str, node: Node) -> None:
         assert isinstance(top.node, Mapping)
-        if key == _MERGE_KEY and top.key_plain:
-            top.merged.extend(node.items if isinstance(node, Sequence) else [node])
-            return
-        entries = top.node.entries
+        is_merge = key == _MERGE_KEY and top.key_plain
+        entries = top.merged if is_merge else top.node.entries
         if key in entries:
             text = f"duplicate key, already used in line {entries[key].line}"
             self._problems.structure(top.key_line, self._path(), text)
@@ -222,8 +220,8 @@ class _Builder:
         done = self._stack[-1]
         node = done.node
         if isinstance(node, Mapping):
-            for merged in done.merged:
-                self._merge(node, merged)
+            for merged in done.merged.values():
+                self._merge(node, merged.node)
         self._stack.pop()
         node.nodes = self._nodes - done.nodes_before
         if done.anchor is not None:
@@ -234,14 +232,14 @@ class _Builder:
         self._add(node, node.line)
 
     def _merge(self, node: Mapping, merged: Node) -> None:
-        if not isinstance(merged, Mapping):
-            self._problems.structure(
-                merged.line, self._path(), f"<< takes a mapping, got {kind_of(merged)}"
-            )
-            return
-        self._count(merged.nodes, node.line)
-        for key, entry in merged.entries.items():
-            node.entries.setdefault(key, entry)
+        """Add what the mapping does not have itself, from one mapping or a list of them."""
+        for source in merged.items if isinstance(merged, Sequence) else [merged]:
+            if isinstance(source, Mapping):
+                for key, entry in source.entries.items():
+                    node.entries.setdefault(key, entry)
+            else:
+                text = f"<< takes a mapping, or a list of them, got {kind_of(source)}"
+                self._problems.structure(source.line, self._path(), text)
 
     def _alias(self, name: str, line: int) -> None:
         if name not in self._anchors:
@@ -249,7 +247,9 @@ class _Builder:
         node = self._anchors[name]
         if node is None:
             self._refuse(line, f"*{name} stands inside what it stands for")
-        if not isinstance(node, Scalar):
+        if isinstance(node, Scalar):
+            self._count(1, line)
+        else:
             self._count(node.nodes, line)
             above = self._stack[-1].node
             above.height = max(above.height, node.height + 1)
@@ -289,6 +289,8 @@ class _Builder:
         written = text.split("\n")[line - 1]
         if "\t" in written[: len(written) - len(written.lstrip())]:
             what += "; indent with spaces, not tabs"
+        elif "mapping values are not allowed" in what:
+            what += "; is a space missing after a colon before this?"
         self._refuse(line, f"not valid YAML: {what}")
 
     def _refuse(self, line: int, text: str) -> NoReturn:
