@@ -7,7 +7,7 @@ an address is a family and 16 bytes that begin with the address.  There is no st
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, ip_address
 from socket import AF_INET, AF_INET6, inet_ntop
 
 Prefix = tuple[bytes, int]
@@ -43,7 +43,7 @@ def is_ip4_prefix(prefix: Prefix) -> bool:
 
 def text(address: bytes) -> str:
     """Return an address as VPP prints it."""
-    return inet_ntop(AF_INET, address[12:]) if is_ip4(address) else inet_ntop(AF_INET6, address)
+    return inet_ntop(AF_INET, address[12:]) if is_ip4(address) else _ip6_text(address)
 
 
 def prefix_text(prefix: Prefix) -> str:
@@ -51,7 +51,13 @@ def prefix_text(prefix: Prefix) -> str:
     address, length = prefix
     if is_ip4_prefix(prefix):
         return f"{inet_ntop(AF_INET, address[12:])}/{length - 96}"
-    return f"{inet_ntop(AF_INET6, address)}/{length}"
+    return f"{_ip6_text(address)}/{length}"
+
+
+def _ip6_text(address: bytes) -> str:
+    # Unlike inet_ntop, VPP never writes the end of an address as IPv4.
+    known = inet_ntop(AF_INET6, address)
+    return str(IPv6Address(address)) if "." in known else known
 
 
 def masked(prefix: Prefix) -> Prefix:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from struct import Struct
 
 from maglev.vpp.sim import cli
-from maglev.vpp.sim.addresses import Prefix, from_wire
+from maglev.vpp.sim.addresses import Prefix, from_wire, is_ip4_prefix
 from maglev.vpp.sim.codec import HEADER, Codec, codecs, message_table, string, string_at
 from maglev.vpp.sim.definitions import Version, api_json, module_versions
 from maglev.vpp.sim.details import AsDetails, vip_details
@@ -155,7 +155,7 @@ class Api:
 
     def on_lb_add_del_vip(self, codec: Codec, message: bytes, now_s: float) -> bytes:
         fields = codec.fixed.unpack_from(message)
-        _, _, context, family, union, length, protocol, port, encap = fields[:9]
+        _, _, context, family, union, length, protocol, port, encap, dscp = fields[:10]
         new_len, is_del = fields[13], fields[-1]
         sticky = fields[14] if codec.name == "lb_add_del_vip_v2" else False
         prefix = self._prefix(family, union, length)
@@ -167,7 +167,9 @@ class Api:
         elif encap >= len(ENCAPS):
             retval = UNSUPPORTED
         else:
-            vip = Vip(prefix, protocol, port, ENCAPS[encap], new_len, sticky)
+            # VPP takes what does not go with IPv6 for its first type.
+            known = ENCAPS[encap] if encap < 2 or is_ip4_prefix(prefix) else "gre6"
+            vip = Vip(prefix, protocol, port, known, new_len, sticky, dscp & 0x3F)
             retval = self.plane.vip_add(vip)
         return self.retval(codec, context, retval)
 

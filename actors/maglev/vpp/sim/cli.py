@@ -13,7 +13,7 @@ from dataclasses import replace
 from maglev.vpp.sim import addresses
 from maglev.vpp.sim.addresses import Prefix
 from maglev.vpp.sim.definitions import Version
-from maglev.vpp.sim.plane import NO_SUCH_ENTRY, VALUE_EXIST, As, Plane, Vip
+from maglev.vpp.sim.plane import ENCAPS, NO_SUCH_ENTRY, VALUE_EXIST, As, Plane, Vip
 
 SHOWN_OF_BAD_INPUT = 30  # characters, VPP: src/vppinfra/unformat.c
 PROTOCOLS = {"tcp": 6, "udp": 17}
@@ -109,10 +109,10 @@ def _vip(words: Words, plane: Plane, version: Version, now_s: float) -> str:
             new.port = number
         elif (protocol := _take_protocol(words)) is not None:
             new.protocol = protocol
-        elif words.take("encap", "gre4"):
-            new.encap = "gre4"
-        elif words.take("encap", "gre6"):
-            new.encap = "gre6"
+        elif (encap := next((e for e in ENCAPS if words.take("encap", e)), None)) is not None:
+            new.encap = encap
+        elif (number := words.take_after("dscp")) is not None:
+            new.dscp = number
         elif words.take("src_ip_sticky"):
             new.src_ip_sticky = True
         elif words.take("del"):
@@ -224,7 +224,9 @@ def _vip_line(vip: Vip) -> str:
     removed = "" if vip.used else " removed"
     port = f"  protocol:{vip.protocol} port:{vip.port} " if vip.port else ""
     prefix = addresses.prefix_text(vip.prefix)
-    return f"{_type(vip)} {prefix} new_size:{vip.new_len} #as:{len(vip.ases)}{removed}{port}\n"
+    dscp = f"  dscp:{vip.dscp}" if vip.encap == "l3dsr" else ""
+    told = f"new_size:{vip.new_len} #as:{len(vip.ases)}{removed}{port}{dscp}"
+    return f"{_type(vip)} {prefix} {told}\n"
 
 
 def _vip_lines(vip: Vip, version: Version) -> Iterator[str]:
@@ -234,6 +236,8 @@ def _vip_lines(vip: Vip, version: Version) -> Iterator[str]:
     yield f"  new_size:{vip.new_len}\n"
     if vip.port:
         yield f"  protocol:{vip.protocol} port:{vip.port}\n"
+    if vip.encap == "l3dsr":
+        yield f"  dscp:{vip.dscp}\n"
     yield "  counters:\n"
     for counter in COUNTERS:
         yield f"    {counter}: 0\n"

@@ -17,6 +17,7 @@ from typing import Any, get_args
 from maglev.vpp.sim.control import Control, ControlError
 from maglev.vpp.sim.definitions import Version
 from maglev.vpp.sim.faults import ANY_MESSAGE, Action, Garbage
+from maglev.vpp.sim.plane import ENCAPS
 
 ENVIRONMENT = "MAGLEV_VPP_SIM_CONTROL"
 
@@ -143,7 +144,7 @@ _VERBS: tuple[tuple[str, str, Run, Arguments], ...] = (
         lambda control, o: control.add_vip(_vip_of(o), o.encap, src_ip_sticky=o.sticky),
         (
             *_VIP,
-            ("--encap", {"choices": ("gre4", "gre6"), "default": "gre4"}),
+            ("--encap", {"choices": ENCAPS, "default": "gre4"}),
             ("--sticky", {"action": "store_true"}),
         ),
     ),

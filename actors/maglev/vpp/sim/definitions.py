@@ -193,12 +193,19 @@ def module_versions(version: Version) -> dict[str, str]:
 
 
 def api_json(version: Version) -> str:
-    """Return the definitions as the reply to `get_api_json` carries them."""
+    """Return the definitions as the reply to `get_api_json` carries them.
+
+    As with VPP, each module with messages comes with all the types that they need (and here with
+    some more), and there are no modules of types alone.
+    """
     known = definitions(version)
+    types = [one for one in known if one.kind not in ("message", "named")]
+    versions = module_versions(version)
+    modules = dict.fromkeys(one.module for one in known if one.kind == "message")
     return json.dumps(
         [
-            _module_json([one for one in known if one.module == module], module, module_version)
-            for module, module_version in module_versions(version).items()
+            _module_json(types, [one for one in known if one.module == name], versions[name])
+            for name in modules
         ]
     )
 
@@ -249,23 +256,29 @@ def _field(word: str) -> Field:
     )
 
 
-def _module_json(known: list[Definition], module: str, version: str) -> dict[str, object]:
-    def of(kind: str) -> list[Definition]:
-        return [one for one in known if one.kind == kind]
+def _module_json(
+    types: list[Definition], module: list[Definition], version: str
+) -> dict[str, object]:
+    def rows(kind: Kind) -> list[list[object]]:
+        return [[one.name, *map(_field_json, one.fields)] for one in types if one.kind == kind]
 
+    messages = [one for one in module if one.kind == "message"]
     return {
-        "module": module,
+        "module": module[0].module,
         "options": {"version": version},
-        "types": [[one.name, *map(_field_json, one.fields)] for one in of("type")],
-        "unions": [[one.name, *map(_field_json, one.fields)] for one in of("union")],
-        "enums": [[one.name, *map(list, one.values), {"enumtype": one.base}] for one in of("enum")],
-        "enumflags": [],
-        "aliases": {one.name: _alias_json(one.base) for one in of("alias")},
-        "messages": [
-            [one.name, *map(_field_json, one.fields), {"crc": f"0x{one.crc}"}]
-            for one in of("message")
+        "types": rows("type"),
+        "unions": rows("union"),
+        "enums": [
+            [one.name, *map(list, one.values), {"enumtype": one.base}]
+            for one in types
+            if one.kind == "enum"
         ],
-        "services": dict(_services([one.name for one in of("message")])),
+        "enumflags": [],
+        "aliases": {one.name: _alias_json(one.base) for one in types if one.kind == "alias"},
+        "messages": [
+            [one.name, *map(_field_json, one.fields), {"crc": f"0x{one.crc}"}] for one in messages
+        ],
+        "services": dict(_services([one.name for one in messages])),
     }
 
 

@@ -16,7 +16,13 @@ from maglev.vpp.sim.plane import ENCAPS, Plane, Vip
 CONTEXT_AT = HEADER.size + 2  # bytes into a framed details message
 
 # The numbers of 26.06, which tells its inner type of a VIP instead of the encapsulation.
-_OLD_TYPES = {(False, "gre6"): 0, (False, "gre4"): 1, (True, "gre6"): 2, (True, "gre4"): 3}
+_OLD_TYPES = {
+    (False, "gre6"): 0,
+    (False, "gre4"): 1,
+    (True, "gre6"): 2,
+    (True, "gre4"): 3,
+    (True, "l3dsr"): 4,
+}
 
 
 def vip_details(codec: Codec, vip: Vip, context: int, version: Version) -> bytes:
@@ -28,7 +34,7 @@ def vip_details(codec: Codec, vip: Vip, context: int, version: Version) -> bytes
         encap = _OLD_TYPES[is_ip4_prefix(vip.prefix), vip.encap]
         new_len >>= 16  # the wrong half of the number
     return codec.frame(
-        context, family, union, length, protocol, vip.port, encap, 0, 0, 0, new_len & 0xFFFF
+        context, family, union, length, protocol, vip.port, encap, vip.dscp, 0, 0, new_len & 0xFFFF
     )
 
 

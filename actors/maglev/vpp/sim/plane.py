@@ -23,7 +23,7 @@ INVALID_ARGUMENT = -73
 VALUE_EXIST = -81
 INVALID_ADDRESS_FAMILY = -97
 
-ENCAPS = ("gre4", "gre6")
+ENCAPS = ("gre4", "gre6", "l3dsr")
 ANY_PROTOCOL = 255
 
 T = TypeVar("T")
@@ -89,6 +89,7 @@ class Vip:
     encap: str
     new_len: int
     src_ip_sticky: bool
+    dscp: int = 0  # of l3dsr
     used: bool = True
     deleted_s: float = 0.0
     index: int = -1
@@ -184,7 +185,7 @@ class Plane:
                 if known.used:
                     return VALUE_EXIST
                 revived.append(known)
-            elif is_ip4(address) != (vip.encap == "gre4"):
+            elif is_ip4(address) != (vip.encap != "gre6"):
                 return INVALID_ADDRESS_FAMILY
             else:
                 added[address] = None
