@@ -2,6 +2,7 @@
 """How an actor's process begins: the backoff as a rule, the rest with real processes."""
 
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -145,7 +146,11 @@ def test_nothing_works_before_its_wait_is_over(place: Place) -> None:
     place.start("raise ValueError").wait()
     body = "print(time.monotonic() >= life.works_from_s, life.crashes)"
     out, _ = place.start(body, scale=0.2).communicate()
-    assert out.split() == [b"True", b"1"]
+    told, done = out.splitlines()
+    assert done == b"True 1"
+    line = json.loads(told)
+    assert (line["msg"], line["actor"], line["crashes"]) == ("actor-backoff", "actor", 1)
+    assert 0 < line["wait_s"] <= 0.2
 
 
 def test_sigterm_ends_the_wait_at_once_and_cleanly(place: Place) -> None:
@@ -177,7 +182,7 @@ def test_a_second_process_of_a_name_waits_until_the_first_is_gone(place: Place) 
     assert place.life_of(first).pid == first.pid
     first.kill()
     out, _ = second.communicate(timeout=20)
-    assert out == b"second\n"
+    assert out.endswith(b"second\n")
 
 
 def test_a_second_process_of_a_name_can_be_stopped_while_it_waits(place: Place) -> None:
@@ -211,6 +216,12 @@ def test_lives_are_forgotten_without_losing_the_locks(place: Place) -> None:
 def test_a_damaged_life_counts_as_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.lock").write_text(text)
     assert read_life(tmp_path / "x.lock") is None
+
+
+def test_sighup_is_nothing_to_an_actor(place: Place) -> None:
+    body = "os.kill(os.getpid(), signal.SIGHUP); print('still here')"
+    out, _ = place.start(body).communicate()
+    assert out == b"still here\n"
 
 
 def test_the_body_has_no_capabilities_but_those_it_keeps(place: Place) -> None:

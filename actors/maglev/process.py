@@ -27,11 +27,14 @@ from typing import NoReturn
 
 from maglev.core.timers import Timers
 from maglev.environment import Environment
+from maglev.log import Log
+from maglev.messages import LogLevel
 from maglev.privileges import Capability, die_with_parent, keep_only
 
 LOCK_POLL_S = 0.1
 
 _LINE_BYTES = 160
+_LOG_CLOSE_S = 0.5
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -112,9 +115,12 @@ def begin(
     life = next_life(previous, os.getpid(), time.monotonic(), environment.timers)
     _write(lock, life)
     try:
+        if life.works_from_s > time.monotonic():
+            _tell(actor, environment.log_level, life)
         _wait(life.works_from_s)
         for number in _STOPS:
             signal.signal(number, _stop)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for maglevd alone
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         # What is imported by now lives as long as the process: no need to look at it again.
         gc.collect()
@@ -153,6 +159,13 @@ def _write(lock: int, life: Life) -> None:
     line = json.dumps(asdict(life)).encode("ascii").ljust(_LINE_BYTES - 1) + b"\n"
     assert len(line) == _LINE_BYTES, f"{line=}"
     os.pwrite(lock, line, 0)
+
+
+def _tell(actor: str, level: LogLevel, life: Life) -> None:
+    log = Log(actor, level)
+    wait_s = round(life.works_from_s - time.monotonic(), 3)
+    log.write("warn", "actor-backoff", {"crashes": life.crashes, "wait_s": wait_s})
+    log.close(_LOG_CLOSE_S)
 
 
 def _wait(until_s: float) -> None:

@@ -45,6 +45,7 @@ class Daemon:
 
     def __init__(self, settings: Environment) -> None:
         self._settings = settings
+        self._id = f"{os.getpid()}:{time.time_ns()}"  # tells this start of the daemon from others
         self._log = Log("maglevd", settings.log_level)
         self._rule = Supervision(settings.timers, time.monotonic())
         self._selector = selectors.DefaultSelector()
@@ -172,6 +173,7 @@ class Daemon:
             {
                 **os.environ,
                 **self._settings.variables(),
+                "MAGLEV_DAEMON": self._id,
                 "MAGLEV_PYTHON": sys.executable,
                 "MAGLEV_SUPERVISOR_D": supervisor_d(),
             },
