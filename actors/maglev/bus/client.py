@@ -4,13 +4,14 @@
     answer = ask(run_dir, "aggregator", ReloadConfig(who="root", origin="signal"), deadline_s=5.0)
 
 A request names the epoch it is meant for, so a snapshot of nothing is asked for first: that tells
-the epoch.  Should the actor be restarted between the two, it starts again.  There is no state.
+the epoch.  Should the actor be restarted between the two, both are asked again.  There is no state.
 """
 
 from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ import zmq
 
 from maglev.bus import wire
 from maglev.bus.sockets import Port, connect_dealer
-from maglev.messages import Answer, Refused, Request
+from maglev.messages import Answer, Message, Refused, Request
 
 _HELLO: Final = 1
 _QUESTION: Final = 2
@@ -55,30 +56,32 @@ class _Conversation:
             if hello is None:
                 text = f"{self._speaker} is not there to answer {asked}"
                 return Refused(code="unavailable", text=text)
-            epoch = hello[0].epoch
+            epoch, _ = hello
             reply = self._exchange(request, _QUESTION, epoch)
             if reply is None:
                 text = f"{self._speaker} did not answer {asked} in time"
                 return Refused(code="deadline", text=text)
-            header, topic, body = reply
-            answer = wire.decode(wire.name_of(topic), body)
-            if not isinstance(answer, Answer):
-                raise wire.Undecodable(f"answer: not an answer: {type(answer).__name__}")
-            if header.epoch == epoch:
+            answering, answer = reply
+            if answering == epoch and isinstance(answer, Answer):
                 return answer
 
     def _exchange(
         self, question: wire.SnapshotWanted | Request, number: int, epoch: int
-    ) -> tuple[wire.AnswerHeader, bytes, bytes] | None:
-        """Return header, topic and body of the reply to one question; None if it is too late."""
+    ) -> tuple[int, Message | wire.SnapshotPart] | None:
+        """Return the epoch and the body of the reply to one question; None if it is too late."""
         header = wire.RequestHeader(self._me, epoch, number, self._until_s, time.monotonic())
         topic = wire.topic_of(type(question).__name__)
         self._port.send(topic, wire.encode(header), wire.encode(question))
         while self._port.wait(self._until_s - time.monotonic()):
             frames = self._port.receive()
-            if frames is None or len(frames) != 3:
-                continue
-            got = wire.decode_as(wire.AnswerHeader, frames[1])
-            if got.id == number:
-                return got, frames[0], frames[2]
+            # Bytes that mean nothing are no answer: wait for a better one.
+            with suppress(wire.Undecodable):
+                if frames is None or len(frames) != 3:
+                    continue
+                got = wire.decode_as(wire.AnswerHeader, frames[1])
+                if got.id != number:
+                    continue
+                if number == _HELLO:
+                    return got.epoch, wire.decode_as(wire.SnapshotPart, frames[2])
+                return got.epoch, wire.decode(wire.name_of(frames[0]), frames[2])
         return None
