@@ -8,6 +8,8 @@ goes on and all faults of the file come out at once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from maglev.config.problems import Problems, below
 from maglev.config.scalars import BadValue, Reader, T, WrongType, check_name
 from maglev.config.suggest import Suggester
@@ -122,15 +124,15 @@ class Block:
         """Return what stands under a key, by its own keys."""
         return mapping(self._entry(key), self.at(key), self.problems)
 
-    def named(self, key: str) -> dict[str, Entry]:
-        """Return what stands under a key, by names that are defined there and checked."""
-        entries = self.entries(key)
-        for text, entry in entries.items():
+    def named_blocks(self, key: str, keys: Keys) -> Iterator[tuple[str, Block]]:
+        """Yield the blocks under a key with the names they define; the names are checked."""
+        for name, entry in self.entries(key).items():
+            block = Block(entry, below(self.at(key), name), self.problems, keys)
             try:
-                check_name(text)
+                check_name(name)
             except BadValue as error:
-                self.problems.meaning(entry.line, below(self.at(key), text), str(error))
-        return entries
+                self.problems.meaning(block.line, block.path, str(error))
+            yield name, block
 
     def items(self, key: str) -> list[Node]:
         """Return the items of the list under a key; none where there is no list."""

@@ -22,7 +22,7 @@ from maglev.config.frontends import (
     read_frontend,
 )
 from maglev.config.healthchecks import CHECK_KEYS, COUNT, IPV4, IPV6, read_check
-from maglev.config.problems import ConfigError, Problem, Problems, UnreadableError, below, shown
+from maglev.config.problems import ConfigError, Problem, Problems, UnreadableError, shown
 from maglev.config.scalars import (
     BadValue,
     address,
@@ -94,24 +94,24 @@ def parse(text: bytes | str, file_name: str) -> Loaded:
 
 
 def _read_document(root: Node, problems: Problems) -> Settings:
+    if not isinstance(root, Mapping):
+        what = f"expected a mapping with the key 'maglev', got {kind_of(root)}"
+        problems.structure(root.line, "", what)
+        raise UnreadableError
     document = Block(Entry(root.line, root), "", problems, DOCUMENT_KEYS)
-    if isinstance(root, Mapping) and "maglev" not in document:
+    if "maglev" not in document:
         problems.structure(document.line, "", "expected the key 'maglev', and everything under it")
     maglev = document.block("maglev", MAGLEV_KEYS)
     healthchecker = maglev.block("healthchecker", HEALTHCHECKER_KEYS)
     checks = {
-        name: read_check(
-            name, Block(entry, below("maglev.healthchecks", name), problems, CHECK_KEYS)
-        )
-        for name, entry in maglev.named("healthchecks").items()
+        name: read_check(name, block)
+        for name, block in maglev.named_blocks("healthchecks", CHECK_KEYS)
     }
     backends = _read_backends(maglev, checks)
     usable = Backends(backends, Suggester(backends))
     frontends = [
-        read_frontend(
-            name, Block(entry, below("maglev.frontends", name), problems, FRONTEND_KEYS), usable
-        )
-        for name, entry in maglev.named("frontends").items()
+        read_frontend(name, block, usable)
+        for name, block in maglev.named_blocks("frontends", FRONTEND_KEYS)
     ]
     check_together(frontends, maglev.at("frontends"), problems)
     return Settings(
@@ -127,9 +127,7 @@ def _read_document(root: Node, problems: Problems) -> Settings:
 def _read_backends(maglev: Block, checks: dict[str, Check]) -> dict[str, BackendConf]:
     backends = {}
     suggester = Suggester(checks)
-    path = maglev.at("backends")
-    for name, entry in maglev.named("backends").items():
-        block = Block(entry, below(path, name), maglev.problems, BACKEND_KEYS)
+    for name, block in maglev.named_blocks("backends", BACKEND_KEYS):
         check = None
         if "healthcheck" in block:
             wanted = block.value("healthcheck", string, "")

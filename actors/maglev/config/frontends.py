@@ -180,7 +180,8 @@ def check_together(frontends: Iterable[Placed], path: str, problems: Problems) -
     vips_by_address: dict[str, _Vips] = {}
     for new in frontends:
         frontend = new.frontend
-        if not frontend.address:
+        faulty = (frontend.protocol == "any") != (frontend.port == 0)  # and noted already
+        if faulty or not frontend.address:
             continue
         vips = vips_by_address.setdefault(frontend.address, _Vips(first=new))
         if clash := _clash(new, vips):

@@ -144,8 +144,10 @@ class _Builder:
         self._anchors: dict[str, Node | None] = {}  # None: still open
         self._nodes = 0
         self._root: Node | None = None
+        self._line_last = 1
 
     def build(self, text: str) -> Node:
+        self._line_last = text.removesuffix("\n").count("\n") + 1
         try:
             for event in yaml.parse(text, Loader=Loader):
                 self._take(event)
@@ -155,13 +157,14 @@ class _Builder:
             # The pure Python parser lets numbers in escapes and directives overflow.
             self._refuse(1, f"not valid YAML: {error}")
         if self._root is None:
-            self._refuse(1, "the file is empty; expected a mapping with the key 'maglev'")
+            self._refuse(1, "expected a mapping with the key 'maglev', got an empty file")
         return self._root
 
     def _take(self, event: Any) -> None:
         kind = type(event)
         if kind is yaml.ScalarEvent:
-            line = event.start_mark.line + 1
+            # Nothing at the end of the file has its mark behind the last line.
+            line = min(event.start_mark.line + 1, self._line_last)
             if event.tag is not None:
                 self._tag(line, event.tag)
             node = Scalar(event.value, not event.style, line)
@@ -279,8 +282,7 @@ class _Builder:
 
     def _not_yaml(self, error: yaml.MarkedYAMLError, text: str) -> NoReturn:
         mark = error.problem_mark or error.context_mark
-        last_line = text.removesuffix("\n").count("\n") + 1
-        line = min(mark.line + 1 if mark else 1, last_line)
+        line = min(mark.line + 1 if mark else 1, self._line_last)
         what = error.problem or "not understood"
         if error.context:
             what = f"{error.context}: {what}"
