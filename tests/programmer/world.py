@@ -26,12 +26,13 @@ from maglev.core.timers import Timers
 from maglev.messages import DesiredAs, DesiredSettings, DesiredVip, LbConf, SyncVpp
 from maglev.programmer.actor import Programmer
 from maglev.programmer.events import (
-    CallsAnswered,
     ConnectVpp,
+    LbConfAnswered,
+    OperationsAnswered,
     PingVpp,
+    PushLbConf,
     ReadVpp,
-    SendCalls,
-    SetConf,
+    SendOperations,
     VppConnected,
     VppLost,
     VppRead,
@@ -62,7 +63,7 @@ class Vpp:
 
     def answer(self, call):
         self.calls.append(call)
-        if isinstance(call, SetConf):
+        if isinstance(call, PushLbConf):
             self.conf = call.conf
             return 0
         if isinstance(call, AddVip):
@@ -171,9 +172,11 @@ class World:
                     self.logs.append((msg, fields))
                 case WakeAt(mono_s):
                     self.wake_s = mono_s
-                case SendCalls(calls):
-                    assert calls
-                    self.wire.extend(calls)
+                case SendOperations(operations):
+                    assert operations
+                    self.wire.extend(operations)
+                case PushLbConf():
+                    self.wire.append(effect)
                 case ReadVpp():
                     self.reads += 1
                     self.wire.append(effect)
@@ -212,8 +215,10 @@ class World:
             retval = self.refuse(self.sent, call) or self.vpp.answer(call)
         if cut:
             self.lose("cut")
+        elif isinstance(call, PushLbConf):
+            self.feed(LbConfAnswered(call.conf, retval))
         else:
-            self.feed(CallsAnswered((retval,)))
+            self.feed(OperationsAnswered((retval,)))
 
     def lose(self, why="gone"):
         self.wire.clear()

@@ -31,9 +31,15 @@ from maglev.messages import (
     VipWithdrawn,
     VppStatus,
 )
-from maglev.programmer import connection, desired, queues, say, sync
-from maglev.programmer.answers import answered
-from maglev.programmer.events import CallsAnswered, SendCalls, VppConnected, VppLost, VppRead
+from maglev.programmer import answers, connection, desired, queues, say, sync
+from maglev.programmer.events import (
+    LbConfAnswered,
+    OperationsAnswered,
+    SendOperations,
+    VppConnected,
+    VppLost,
+    VppRead,
+)
 from maglev.programmer.state import State
 
 
@@ -59,7 +65,7 @@ class Programmer:
         return self._finish(connection.started(self.state), now)
 
     def handle(self, event: Event, now: Instant) -> list[Effect]:
-        """Change the state by one event; calls to VPP come first, then the news."""
+        """Change the state by one event; what is for VPP comes first, then the news."""
         return self._finish(self._react(event, now), now)
 
     def _react(self, event: Event, now: Instant) -> Sequence[Effect]:
@@ -69,10 +75,14 @@ class Programmer:
                 desired.heard(state, message, now)
             case Synced():
                 desired.synced(state, event, now)
-            case CallsAnswered():
-                return answered(state, event, now)
+            case OperationsAnswered():
+                return answers.answered(state, event, now)
             case VppRead():
-                sync.read(state, event)
+                return sync.read(state, event)
+            case LbConfAnswered():
+                effects = answers.conf_answered(state, event, now)
+                sync.compare(state)
+                return effects
             case VppConnected():
                 return connection.connected(state, event, now)
             case VppLost():
@@ -92,7 +102,9 @@ class Programmer:
         steps = queues.take(state)
         ended = sync.end_ended(state, now)
         begun = sync.begin_wanted(state, now)
-        out: list[Effect] = [SendCalls(tuple(step.call for step in steps))] if steps else []
+        out: list[Effect] = []
+        if steps:
+            out.append(SendOperations(tuple(step.operation for step in steps)))
         out += [*timely, *effects, *begun, *say.news(state), *ended]
         wake_at_s = connection.due_s(state)
         if wake_at_s != state.wake_at_s:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What VPP says to our calls: the picture follows what it accepted, what it refused is tried again.
+"""What VPP answers: the picture follows what it accepted, what it refused is tried again.
 
 A refusal holds up nobody else: the rest of the plan goes on (only the ASes of a VIP that was not
 made are left out), the VIP keeps the error until VPP has all it should have, and a sync after a
@@ -8,85 +8,94 @@ bounded wait reads VPP again, because the picture the plan was made from may be 
 
 from __future__ import annotations
 
-from maglev.actor import Effect, Instant, Log
+import msgspec
+
+from maglev.actor import Effect, Instant, Log, Publish
 from maglev.core.reconcile import AddAs, AddVip, DelAs, DelVip, Operation, SetWeight
 from maglev.core.timers import Timers
 from maglev.programmer import queues
-from maglev.programmer.events import CallsAnswered, SetConf
+from maglev.programmer.events import LbConfAnswered, OperationsAnswered
 from maglev.programmer.state import Kind, KnownVip, State, Step, Trouble, accepted
-from maglev.programmer.words import named, refusal
+from maglev.programmer.words import answer, named, refusal
 
 
-def answered(state: State, event: CallsAnswered, now: Instant) -> list[Effect]:
-    """Take VPP's answers to the oldest calls under way."""
+def answered(state: State, event: OperationsAnswered, now: Instant) -> list[Effect]:
+    """Take VPP's answers to the oldest operations under way."""
     effects: list[Effect] = []
     for retval in event.retvals:
         step = queues.land(state)
         if retval == 0:
-            effects.append(_accepted(state, step, now))
+            effects.append(_accepted(state, step))
         else:
             effects += _refused(state, step, retval, now)
         queues.less(state, step.sync)
-        if step.known is not None:
-            _note_end(state, step.known, now)
+        _note_end(state, step.known)
     return effects
 
 
-def _accepted(state: State, step: Step, now: Instant) -> Effect:
-    call, known, counts = step.call, step.known, step.sync.counts
-    if isinstance(call, SetConf):
-        state.conf_trouble.over()
-        conf = call.conf
-        return Log(
-            "info",
-            "vpp-lb-conf-set",
-            {name: getattr(conf, name) for name in conf.__struct_fields__},
-        )
-    assert known is not None, f"{step}"
-    known.actual = accepted(known.actual, call)
-    if isinstance(call, DelAs):
-        state.flushed.pop((call.vip, call.address), None)
-    kind, line = _told(call)
-    counts[kind] += 1
+def conf_answered(state: State, event: LbConfAnswered, now: Instant) -> list[Effect]:
+    """Note whether the global parameters are in force; VIPs are programmed either way."""
+    trouble, effects = state.conf_trouble, list[Effect]()
+    if event.retval == 0:
+        trouble.over()
+        effects.append(Log("info", "vpp-lb-conf-set", msgspec.structs.asdict(event.conf)))
+    else:
+        error = f"set the parameters of the lb plugin: {answer(event.retval)}"
+        effects += _trouble(state, trouble, error, {}, now)
+    if state.status.error != trouble.error:
+        state.status = msgspec.structs.replace(state.status, error=trouble.error)
+        effects.append(Publish(state.status))
+    return effects
+
+
+def _accepted(state: State, step: Step) -> Effect:
+    operation, known = step.operation, step.known
+    known.actual = accepted(known.actual, operation)
+    if isinstance(operation, DelAs):
+        state.flushed.pop((operation.vip, operation.address), None)
+    kind, line = _told(operation)
+    step.sync.counts[kind] += 1
     return line
 
 
-def _told(call: Operation) -> tuple[Kind, Log]:
+def _told(operation: Operation) -> tuple[Kind, Log]:
     """Return how an accepted operation is counted and logged."""
-    fields: dict[str, object] = {"vip": named(call.vip), "frontend": call.frontend}
-    match call:
+    fields: dict[str, object] = {"vip": named(operation.vip), "frontend": operation.frontend}
+    match operation:
         case AddVip():
-            fields |= {"encap": call.encap, "src_ip_sticky": call.src_ip_sticky}
+            fields |= {"encap": operation.encap, "src_ip_sticky": operation.src_ip_sticky}
             return "vip_added", Log("info", "vpp-lbsync-vip-add", fields)
         case DelVip():
-            fields |= {"why": call.why}
+            fields |= {"why": operation.why}
             return "vip_removed", Log("info", "vpp-lbsync-vip-del", fields)
         case AddAs():
-            fields |= {"backend": call.backend, "address": call.address, "weight": call.weight}
+            fields |= {
+                "backend": operation.backend,
+                "address": operation.address,
+                "weight": operation.weight,
+            }
             return "as_added", Log("info", "vpp-lbsync-as-add", fields)
         case DelAs():
-            fields |= {"address": call.address, "from": call.weight_before, "flush": True}
+            fields |= {"address": operation.address, "from": operation.weight_before, "flush": True}
             return "as_removed", Log("info", "vpp-lbsync-as-del", fields)
         case SetWeight():
             fields |= {
-                "backend": call.backend,
-                "address": call.address,
-                "from": call.weight_before,
-                "to": call.weight,
-                "flush": call.flush,
+                "backend": operation.backend,
+                "address": operation.address,
+                "from": operation.weight_before,
+                "to": operation.weight,
+                "flush": operation.flush,
             }
             return "as_weight_updated", Log("info", "vpp-lbsync-as-weight", fields)
 
 
 def _refused(state: State, step: Step, retval: int, now: Instant) -> list[Effect]:
-    call, known, sync = step.call, step.known, step.sync
-    error = refusal(call, retval)
+    known, sync = step.known, step.sync
+    error = refusal(step.operation, retval)
     sync.failed += 1
     sync.error = sync.error or error
     queues.unsettle(state, step)
-    if known is None:
-        return _trouble(state, state.conf_trouble, error, {}, now)
-    if isinstance(call, AddVip):
+    if isinstance(step.operation, AddVip):
         queues.drop(state, known)
     fields: dict[str, object] = {"vip": named(known.vip), "frontend": known.frontend}
     return _trouble(state, known.trouble, error, fields, now)
@@ -114,7 +123,7 @@ def retry_delay_s(attempts: int, timers: Timers) -> float:
     return min(timers.backoff_first_s * 2.0 ** min(attempts - 2, 20), timers.backoff_max_s)
 
 
-def _note_end(state: State, known: KnownVip, now: Instant) -> None:
+def _note_end(state: State, known: KnownVip) -> None:
     """Note what it means that nothing more is on its way for a VIP, if so."""
     if known.busy:
         return

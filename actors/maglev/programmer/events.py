@@ -14,17 +14,6 @@ from maglev.actor import Effect, Event
 from maglev.core.reconcile import ActualVip, Operation, Vip
 from maglev.messages import LbConf
 
-
-@dataclass(frozen=True, slots=True)
-class SetConf:
-    """Set the global parameters of the lb plugin."""
-
-    conf: LbConf
-
-
-Call = Operation | SetConf
-"""Whatever changes VPP."""
-
 # --- events ---------------------------------------------------------------------------------------
 
 
@@ -56,8 +45,16 @@ class VppRead(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class CallsAnswered(Event):
-    """VPP's numbers for the oldest calls that wait for one, in the order they were sent."""
+class LbConfAnswered(Event):
+    """VPP's number for the global parameters; 0: they are in force."""
+
+    conf: LbConf
+    retval: int
+
+
+@dataclass(frozen=True, slots=True)
+class OperationsAnswered(Event):
+    """VPP's numbers for the oldest operations that wait for one, in the order of sending."""
 
     retvals: tuple[int, ...]  # 0: done
 
@@ -81,7 +78,14 @@ class ReadVpp(Effect):
 
 
 @dataclass(frozen=True, slots=True)
-class SendCalls(Effect):
-    """Send calls without waiting in between; CallsAnswered or VppLost follows."""
+class PushLbConf(Effect):
+    """Set the global parameters of the lb plugin; LbConfAnswered or VppLost follows."""
 
-    calls: tuple[Call, ...]
+    conf: LbConf
+
+
+@dataclass(frozen=True, slots=True)
+class SendOperations(Effect):
+    """Send operations without waiting in between; OperationsAnswered or VppLost follows."""
+
+    operations: tuple[Operation, ...]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes to VPP next: urgent steps before bulk ones, and only so many at a time.
 
-VPP answers in order, so an urgent call waits for all that was sent before it.  Bulk steps are
+VPP answers in order, so an urgent one waits for all that was sent before it.  Bulk steps are
 therefore sent in a narrow window, just wide enough to keep VPP busy, and urgent ones in a wide one.
 The state is the three queues of State; look at `take` for who goes first.
 """
@@ -12,10 +12,9 @@ from collections.abc import Iterable
 from itertools import chain
 
 from maglev.core.reconcile import settled
-from maglev.programmer.events import SetConf
 from maglev.programmer.state import KnownVip, State, Step, Sync
 
-# Measured: VPP takes 15,000 to 20,000 calls a second, so this is 2 ms in which nothing overtakes;
+# Measured: VPP takes 15,000 to 20,000 a second, so this is 2 ms in which nothing overtakes;
 # half of it would leave VPP idle while we handle its answers.
 BULK_IN_FLIGHT_MAX = 32
 URGENT_IN_FLIGHT_MAX = 512
@@ -27,8 +26,7 @@ def put(state: State, steps: Iterable[Step], *, urgent: bool) -> None:
     for step in steps:
         queue.append(step)
         step.sync.left += 1
-        if step.known is not None:
-            step.known.waiting.append(step)
+        step.known.waiting.append(step)
 
 
 def drop(state: State, known: KnownVip) -> None:
@@ -75,16 +73,13 @@ def take(state: State) -> list[Step]:
 
 
 def _fly(state: State, step: Step) -> None:
-    state.flying.append(step)
-    known, call = step.known, step.call
-    if known is None:
-        return
+    known = step.known
     assert known.waiting[0] is step, f"{known.vip}: {known.waiting[0]} before {step}"
     known.waiting.popleft()
     known.flying.append(step)
+    state.flying.append(step)
     state.written.add(known.vip)
-    assert not isinstance(call, SetConf), f"{known.vip}: {call}"
-    for key, number in settled(call).items():
+    for key, number in settled(step.operation).items():
         step.flushed_before = state.flushed.get(key)
         state.flushed[key] = number
 
@@ -92,17 +87,14 @@ def _fly(state: State, step: Step) -> None:
 def land(state: State) -> Step:
     """Return the oldest step that VPP has not answered; it is no longer under way."""
     step = state.flying.popleft()
-    if step.known is not None:
-        first = step.known.flying.popleft()
-        assert first is step, f"{step.known.vip}: {first} before {step}"
+    first = step.known.flying.popleft()
+    assert first is step, f"{step.known.vip}: {first} before {step}"
     return step
 
 
 def unsettle(state: State, step: Step) -> None:
     """Forget that a step flushed: it was refused, or nobody knows.  Twice is better than never."""
-    if isinstance(step.call, SetConf):
-        return
-    for key in settled(step.call):
+    for key in settled(step.operation):
         if step.flushed_before is None:
             state.flushed.pop(key, None)
         else:

@@ -18,7 +18,6 @@ from maglev.actor import Caller
 from maglev.core.reconcile import ActualVip, AddVip, Operation, Vip, vip_after
 from maglev.core.timers import Timers
 from maglev.messages import DesiredSettings, DesiredVip, VipProgrammed, VppStatus
-from maglev.programmer.events import Call, SetConf
 
 Kind = Literal["vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"]
 """What a call may have done, by the field of SyncFinished that counts it."""
@@ -38,7 +37,7 @@ class Sync:
     why: str
     started_s: float
     decided_at_s: float = 0.0  # of the probe result that caused it; 0: none
-    reading: bool = False
+    stage: Literal["reading", "configuring", "sending"] = "sending"
     left: int = 0  # steps that are neither answered nor dropped
     callers: list[Caller] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -48,11 +47,11 @@ class Sync:
 
 @dataclass(slots=True, eq=False)
 class Step:
-    """One call to VPP on its way, on behalf of a sync."""
+    """One operation on its way to VPP, on behalf of a sync."""
 
-    call: Call
+    operation: Operation
     sync: Sync
-    known: KnownVip | None  # whose VIP it changes; None: the global parameters
+    known: KnownVip  # whose VIP it changes
     dropped: bool = False  # a newer plan replaced it before it was sent
     flushed_before: int | None = None  # what the memory of flushes said before it was sent
 
@@ -94,8 +93,7 @@ class KnownVip:
         """The VIP once VPP has accepted all that was sent."""
         picture = self.actual
         for step in self.flying:
-            assert not isinstance(step.call, SetConf), f"{self.vip}: {step.call}"
-            picture = accepted(picture, step.call)
+            picture = accepted(picture, step.operation)
         return picture
 
 

@@ -21,9 +21,9 @@ from maglev.core.reconcile import (
     recalled,
     vip_of,
 )
-from maglev.messages import DesiredVip, Done, LbConf, SyncFinished, VipProgrammed
+from maglev.messages import DesiredVip, Done, SyncFinished, VipProgrammed
 from maglev.programmer import queues
-from maglev.programmer.events import ReadVpp, SetConf, VppRead
+from maglev.programmer.events import PushLbConf, ReadVpp, VppRead
 from maglev.programmer.state import KINDS, NEVER, KnownVip, State, Step, Sync
 from maglev.programmer.words import outcome
 
@@ -52,26 +52,39 @@ def begin_wanted(state: State, now: Instant) -> list[Effect]:
         frontend = next(iter(state.wanted))
         sync = Sync("vip", frontend, "operator", now.mono_s)
         sync.callers = state.wanted.pop(frontend)
-    sync.reading = True
+    sync.stage = "reading"
     state.sync = sync
-    state.written = {step.known.vip for step in state.flying if step.known}
+    state.written = {step.known.vip for step in state.flying}
     return [Log("debug", "vpp-lbsync", _fields(sync, "start")), ReadVpp()]
 
 
-def read(state: State, event: VppRead) -> None:
-    """Believe the read where nothing newer is known, and go on with the plan."""
+def read(state: State, event: VppRead) -> list[Effect]:
+    """Believe the read where nothing newer is known, and go on with what differs."""
     sync = state.sync
     assert sync is not None, "a read that no sync asked for"
-    assert sync.reading, f"read twice: {sync}"
-    sync.reading = False
+    assert sync.stage == "reading", f"read twice: {sync}"
     state.pictured = True
     for vip in event.vips:
         state.know(vip)
-    for vip, known in list(state.known.items()):
+    for vip, known in state.known.items():
         if vip not in state.written:
             _believe(state, known, event.vips.get(vip), event.buckets.get(vip, {}))
+    # Before any VIP: its packets are encapsulated with these addresses.
+    if state.settings and state.phase != "wait" and event.conf != state.settings.conf:
+        sync.stage = "configuring"
+        state.conf_trouble.fresh = False
+        return [PushLbConf(state.settings.conf)]
+    state.conf_trouble.over()
+    compare(state)
+    return []
+
+
+def compare(state: State) -> None:
+    """Send what differs, as far as the phase allows."""
+    sync = state.sync
+    assert sync is not None, "nothing to compare for"
+    sync.stage = "sending"
     if state.phase != "wait":
-        _check_conf(state, sync, event.conf)
         state.conf_checked = True
         _plan(state, sync)
     if not sync.left:
@@ -88,16 +101,6 @@ def _believe(
         known.clean = False
     known.buckets = buckets
     state.touched[known.vip] = None
-
-
-def _check_conf(state: State, sync: Sync, actual: LbConf) -> None:
-    assert state.settings is not None
-    if actual == state.settings.conf:
-        state.conf_trouble.over()
-        return
-    state.conf_trouble.fresh = False
-    # Before any VIP: packets are encapsulated with these addresses.
-    queues.put(state, [Step(SetConf(state.settings.conf), sync, None)], urgent=True)
 
 
 def _plan(state: State, sync: Sync) -> None:
@@ -158,7 +161,6 @@ def picture_of(concerned: Iterable[KnownVip]) -> dict[Vip, ActualVip]:
 def _put(state: State, operations: list[Operation], sync: Sync, *, urgent: bool) -> None:
     steps = [Step(operation, sync, state.know(operation.vip)) for operation in operations]
     for step in steps:
-        assert step.known is not None
         step.known.clean = False
         step.known.trouble.fresh = False
     queues.put(state, steps, urgent=urgent)

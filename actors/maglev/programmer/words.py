@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the programmer's work reads: calls, VPP's errors and results, in an operator's words."""
+"""How the programmer's work reads: operations, VPP's errors and results, in an operator's words."""
 
 from __future__ import annotations
 
-from maglev.core.reconcile import AddAs, AddVip, DelAs, DelVip, SetWeight, Vip
-from maglev.programmer.events import Call, SetConf
+from maglev.core.reconcile import AddAs, AddVip, DelAs, DelVip, Operation, SetWeight, Vip
 from maglev.programmer.state import KINDS, Sync
 
 # VPP: src/vnet/api_errno.h and src/vlibapi; those the lb plugin returns.
@@ -19,27 +18,30 @@ MEANINGS = {
 PROTOCOLS = {6: "tcp", 17: "udp", 255: "any"}
 
 
-def refusal(call: Call, retval: int) -> str:
+def refusal(operation: Operation, retval: int) -> str:
     """Return what VPP refused, and with which words."""
-    meaning = MEANINGS.get(retval, "an error of VPP's")
-    return f"{doing(call)}: VPP answered {retval} ({meaning})"
+    return f"{doing(operation)}: {answer(retval)}"
 
 
-def doing(call: Call) -> str:
-    """Return a call as an operator would name it, with the object it is about."""
-    match call:
-        case SetConf():
-            return "set the lb parameters"
+def answer(retval: int) -> str:
+    """Return VPP's number with its meaning."""
+    return f"VPP answered {retval} ({MEANINGS.get(retval, 'an error')})"
+
+
+def doing(operation: Operation) -> str:
+    """Return an operation as an operator would name it, with the object it is about."""
+    vip = named(operation.vip)
+    match operation:
         case AddVip():
-            return f"add VIP {named(call.vip)}"
+            return f"add VIP {vip}"
         case DelVip():
-            return f"delete VIP {named(call.vip)}"
-        case AddAs():
-            return f"add AS {call.address} with weight {call.weight} to VIP {named(call.vip)}"
-        case DelAs():
-            return f"delete AS {call.address} from VIP {named(call.vip)}"
-        case SetWeight():
-            return f"set weight {call.weight} of AS {call.address} in VIP {named(call.vip)}"
+            return f"delete VIP {vip}"
+        case AddAs(address=address, weight=weight):
+            return f"add AS {address} with weight {weight} to VIP {vip}"
+        case DelAs(address=address):
+            return f"delete AS {address} from VIP {vip}"
+        case SetWeight(address=address, weight=weight):
+            return f"set weight {weight} of AS {address} in VIP {vip}"
 
 
 def named(vip: Vip) -> str:
