@@ -10,6 +10,8 @@ FLAGS = (
     Flag("vpp", "M_VPP", "/run/vpp.sock", "socket", empty=True),
     Flag("color", "M_COLOR", "true", "colours", switch=True),
     Flag("check", "", "false", "check and exit", switch=True),
+    Flag("o", "", "text", "how to print"),
+    Flag("name", "M_NAME", "", "whom to show", many=True),
 )
 
 
@@ -72,6 +74,11 @@ def test_the_last_of_several_values_wins() -> None:
     assert value("config", "-config", "a", "-config", "b") == "b"
 
 
+def test_values_of_a_flag_that_may_be_given_several_times_are_joined() -> None:
+    assert value("name", "-name", "a", "-name", "b,c", M_NAME="v") == "a,b,c"
+    assert value("name", M_NAME="v,w") == "v,w"
+
+
 def test_an_unknown_flag_is_refused_and_a_close_one_offered() -> None:
     with pytest.raises(BadUsage, match=r"^unknown flag --cofnig; did you mean --config\?$"):
         value("config", "--cofnig=x")
@@ -89,3 +96,4 @@ def test_usage_names_every_flag_with_its_variable_and_default() -> None:
     assert text.startswith("usage: maglevx [flags]\n")
     assert "  --config\n        configuration file ($M_CONFIG, default /etc/m.yaml)" in text
     assert "  --check\n        check and exit" in text
+    assert "  -o\n        how to print" in text

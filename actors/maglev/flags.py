@@ -30,6 +30,7 @@ class Flag:
     help: str
     switch: bool = False
     empty: bool = False  # a variable that is set and empty means something, such as 'off'
+    many: bool = False  # may be given several times: the values are joined by commas
 
 
 VERSION = Flag("version", "", "false", "print version, commit and date, and exit", switch=True)
@@ -45,6 +46,7 @@ def parse(
     """
     by_name = {flag.name: flag for flag in flags}
     values = {flag.name: _unless_given(flag, variables) for flag in flags}
+    given: set[str] = set()
     rest = list(arguments)
     while rest and len(rest[0]) > 1 and rest[0].startswith("-"):
         word = rest.pop(0)
@@ -60,6 +62,9 @@ def parse(
             value = rest.pop(0)
         if flag.switch:
             value = _truth(f"--{name}", value) if equals else "true"
+        if flag.many and flag.name in given:
+            value = f"{values[flag.name]},{value}"
+        given.add(flag.name)
         values[flag.name] = value
     return values, rest
 
@@ -72,7 +77,8 @@ def usage(program: str, flags: Sequence[Flag]) -> str:
         if flag.default and not flag.switch:
             extras.append(f"default {flag.default}")
         suffix = f" ({', '.join(extras)})" if extras else ""
-        lines += [f"  --{flag.name}", f"        {flag.help}{suffix}"]
+        dashes = "-" if len(flag.name) == 1 else "--"
+        lines += [f"  {dashes}{flag.name}", f"        {flag.help}{suffix}"]
     return "\n".join(lines)
 
 
