@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The network namespace in which this process makes its sockets.
+
+Sockets stay where they were made, so entering concerns later ones only.  A namespace deleted and
+made anew has the same name and another inode; whoever entered the old one sits in a place without
+a way out, and its failures say nothing of the backends.  The state is what was entered; look at
+`intact`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from maglev.probes.result import words
+
+DIRECTORY = "/var/run/netns"  # where ip-netns(8) keeps them
+
+_CLONE_NEWNET = 0x40000000  # linux/sched.h; os.setns comes with Python 3.12
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Netns:
+    """Where the thread that made this object makes its sockets; use it from that thread only."""
+
+    def __init__(self) -> None:
+        """Begin in the namespace the process was started in, which has no name here: ''."""
+        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        found = os.fstat(self._home)
+        self._entered: tuple[int, int] | None = (found.st_dev, found.st_ino)
+        self.name = ""
+
+    def close(self) -> None:
+        """Give the descriptor back; the thread stays where it is."""
+        os.close(self._home)
+
+    def enter(self, name: str) -> str:
+        """Enter a namespace, '' for the one we came from; return what went wrong, or ''.
+
+        After an error the thread is still where it was, but for `intact` it is nowhere.
+        """
+        self.name = name
+        self._entered = None
+        try:
+            self._entered = _enter(_path(name)) if name else _set(self._home)
+        except OSError as error:
+            return f'enter netns "{name}": {words(error)}'
+        return ""
+
+    def intact(self) -> bool:
+        """Whether the name still stands for the namespace that was entered."""
+        if not self.name:
+            return self._entered is not None
+        try:
+            found = os.stat(_path(self.name))
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self._entered
+
+
+def _path(name: str) -> str:
+    return f"{DIRECTORY}/{name}"
+
+
+def _enter(path: str) -> tuple[int, int]:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _set(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _set(descriptor: int) -> tuple[int, int]:
+    """Enter the namespace of a descriptor and return its device and inode."""
+    found = os.fstat(descriptor)
+    if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return found.st_dev, found.st_ino
