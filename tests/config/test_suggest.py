@@ -37,8 +37,9 @@ def test_nothing_is_offered_where_there_are_no_words() -> None:
     assert Suggester([]).question("web1") == ""
 
 
-def test_an_endless_word_is_not_compared() -> None:
-    assert Suggester(FEW).question("web7" * 1_000_000) == ""
+@pytest.mark.parametrize(("length", "offered"), [(127, True), (129, False), (1_000_000, False)])
+def test_only_words_as_long_as_names_are_compared(length: int, offered: bool) -> None:
+    assert bool(Suggester(["x" * 128]).question("x" * length)) is offered
 
 
 def test_after_a_thousand_questions_it_is_silent() -> None:
