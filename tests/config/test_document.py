@@ -17,6 +17,27 @@ VPP = """\
       ipv4-src-address: 192.0.2.1
       ipv6-src-address: 2001:db8::1
 """
+EVERYTHING = """\
+maglev:
+  healthchecker: {transition-history: 10000, netns: dataplane}
+  vpp:
+    lb: {ipv4-src-address: 198.51.100.1, ipv6-src-address: '2001:DB8:0::2',
+      sync-interval: 1m, sticky-buckets-per-core: 1024, flow-timeout: 2m,
+      startup-min-delay: 0, startup-max-delay: 0s}
+  healthchecks:
+    a: {type: https, port: 8443, interval: 1s, fast-interval: 250ms, down-interval: 1m,
+      timeout: 3s, rise: 1, fall: 1, probe-ipv4-src: 192.0.2.9,
+      probe-ipv6-src: '2001:DB8::9', params: {path: '/a?b=%20', host: 'x.example:8443',
+      response-code: '204, 200-201', response-regexp: '^ok', server-name: y.example,
+      insecure-skip-verify: true}}
+    b: {type: tcp, port: 1, interval: 5s, params: {ssl: true, server-name: y.example}}
+    c: {type: icmp, interval: 500ms, params: }
+  backends: {w: {address: 192.0.2.7, healthcheck: c, enabled: false}}
+  frontends:
+    f: {description: ' two words ', address: '2001:db8::80', protocol: udp, port: 53,
+      pools: [{name: p, backends: {w: {weight: 0}}}, {name: q, backends: }],
+      src-ip-sticky: true, flush-on-down: false}
+"""
 LB = LbSettings(
     LbConf(
         ipv4_src_address="192.0.2.1",
@@ -73,28 +94,7 @@ def test_defaults_are_filled_in() -> None:
 
 
 def test_every_value_that_is_given_is_used() -> None:
-    loaded = parse(
-        "maglev:\n"
-        "  healthchecker: {transition-history: 10000, netns: dataplane}\n"
-        "  vpp:\n"
-        "    lb: {ipv4-src-address: 198.51.100.1, ipv6-src-address: '2001:DB8:0::2',\n"
-        "      sync-interval: 1m, sticky-buckets-per-core: 1024, flow-timeout: 2m,\n"
-        "      startup-min-delay: 0, startup-max-delay: 0s}\n"
-        "  healthchecks:\n"
-        "    a: {type: https, port: 8443, interval: 1s, fast-interval: 250ms, down-interval: 1m,\n"
-        "      timeout: 3s, rise: 1, fall: 1, probe-ipv4-src: 192.0.2.9,\n"
-        "      probe-ipv6-src: '2001:DB8::9', params: {path: '/a?b=%20', host: 'x.example:8443',\n"
-        "      response-code: '204, 200-201', response-regexp: '^ok', server-name: y.example,\n"
-        "      insecure-skip-verify: true}}\n"
-        "    b: {type: tcp, port: 1, interval: 5s, params: {ssl: true, server-name: y.example}}\n"
-        "    c: {type: icmp, interval: 500ms, params: }\n"
-        "  backends: {w: {address: 192.0.2.7, healthcheck: c, enabled: false}}\n"
-        "  frontends:\n"
-        "    f: {description: ' two words ', address: '2001:db8::80', protocol: udp, port: 53,\n"
-        "      pools: [{name: p, backends: {w: {weight: 0}}}, {name: q, backends: }],\n"
-        "      src-ip-sticky: true, flush-on-down: false}\n",
-        "maglev.yaml",
-    )
+    loaded = parse(EVERYTHING, "maglev.yaml")
     got = loaded.settings
     assert got.transition_history == 10000
     assert got.netns == "dataplane"
