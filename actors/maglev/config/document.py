@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole file: `parse` and `load`, and the blocks that are not large enough for a file.
+"""The whole file: `parse`, `read` and `load`, and the blocks that are not large enough for a file.
 
 Reading is one walk down the tree that notes faults as it goes (problems.py) and builds `Settings`
 with defaults filled in; the settings are handed out only if nothing was noted.  The bounds on what
@@ -61,22 +61,23 @@ class Loaded:
 
 def load(path: str | os.PathLike[str]) -> Loaded:
     """Return the settings of the file at path; ConfigError says what is wrong with it."""
-    file_name = os.fspath(path)
+    return parse(read(path), os.fspath(path))
+
+
+def read(path: str | os.PathLike[str]) -> bytes:
+    """Return what is in the file at path, at most one byte more than `parse` takes.
+
+    A file that cannot be read, or is none, is a ConfigError of the stage 'structure'.
+    """
     try:
-        content = _read_file(file_name)
+        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would make the reader wait
+            raise OSError(0, "not a regular file")
+        with open(path, "rb") as file:
+            return file.read(TEXT_BYTES_MAX + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        problem = Problem(file_name, 0, "", f"cannot be read: {reason}")
+        problem = Problem(os.fspath(path), 0, "", f"cannot be read: {reason}")
         raise ConfigError("structure", (problem,)) from None
-    return parse(content, file_name)
-
-
-def _read_file(path: str) -> bytes:
-    """Return the bytes of a regular file, at most one more than is allowed."""
-    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would make the reader wait
-        raise OSError(0, "not a regular file")
-    with open(path, "rb") as file:
-        return file.read(TEXT_BYTES_MAX + 1)
 
 
 def parse(text: bytes | str, file_name: str) -> Loaded:
