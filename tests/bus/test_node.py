@@ -140,13 +140,12 @@ def test_a_speaker_that_leaves_is_lost_and_its_successor_is_synced(ring: Ring) -
     first.node.publish(alarm("web1"))
     ring.until(lambda: WEB1 in reader.levels())
     ring.leave(first)
-    ring.until(lambda: reader.told()[-1] == "Lost")
+    ring.until(lambda: not reader.folds["speaker"].told_alive())
     assert WEB1 in reader.levels(), "stale, and never taken away"
     second = ring.speaker()
     second.node.publish(alarm("web2"))
-    ring.until(lambda: reader.told()[-1] == "Synced" and len(reader.levels()) == 1)
+    ring.until(lambda: list(reader.levels()) == [("Alarm", ("test", "web2"))])
     assert second.node.epoch > first.node.epoch
-    assert WEB1 not in reader.levels()
 
 
 def test_a_reader_that_was_stopped_itself_does_not_call_anybody_lost(ring: Ring) -> None:
