@@ -12,7 +12,6 @@ import asyncio
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
@@ -37,20 +36,14 @@ class Judged:
 def judge(source: str) -> Judged:
     """Read a file, or standard input where source is '-', and judge it."""
     try:
-        if source == "-":
-            text = sys.stdin.buffer.read().decode()
-            loaded = config.parse(text, NAME_OF_ACCEPTED)
-        else:
-            loaded = config.load(source)
-            text = Path(source).read_text(encoding="utf-8")
-            loaded = config.parse(text, source)  # what is written down is what was judged
+        content = sys.stdin.buffer.read() if source == "-" else config.read(source)
+        loaded = config.parse(content, NAME_OF_ACCEPTED if source == "-" else source)
     except config.ConfigError as error:
         if error.stage == "structure":
             return Judged(parse_error=str(error))
         return Judged(semantic_error=str(error))
-    except OSError as error:
-        return Judged(parse_error=f"{source}: cannot be read: {error.strerror}")
-    return Judged(text, loaded.settings, warnings=tuple(str(one) for one in loaded.warnings))
+    warnings = tuple(str(one) for one in loaded.warnings)
+    return Judged(content.decode(), loaded.settings, warnings=warnings)
 
 
 def _command(source: str) -> list[str]:
