@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import signal
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -32,10 +33,15 @@ async def serve(vpp: Vpp, socket: Path, control: Path | None) -> None:
         if control and not controlled:
             await loop.create_unix_server(lambda: ControlConnection(vpp), control)
             controlled = True
-        vpp.away = loop.create_future()
-        away_s = await vpp.away
-        server.close()
-        await asyncio.sleep(away_s)
+        left: asyncio.Future[float] = loop.create_future()
+        vpp.leave = partial(_leave, server, left)
+        await asyncio.sleep(await left)
+
+
+def _leave(server: asyncio.Server, left: asyncio.Future[float], away_s: float) -> None:
+    server.close()
+    if not left.done():
+        left.set_result(away_s)
 
 
 def main() -> None:

@@ -186,12 +186,6 @@ def definitions(version: Version) -> tuple[Definition, ...]:
     return tuple(one for one in _parse() if version == "26.10" or one.name not in NEW_IN_26_10)
 
 
-def module_versions(version: Version) -> dict[str, str]:
-    """Return the version of each API module, as `api_versions` tells it."""
-    versions = dict(re.findall(r"^module (\w+) ([\d.]+)$", TABLE, re.MULTILINE))
-    return versions | ({"lb": "1.1.0"} if version == "26.06" else {})
-
-
 def api_json(version: Version) -> str:
     """Return the definitions as the reply to `get_api_json` carries them.
 
@@ -200,7 +194,9 @@ def api_json(version: Version) -> str:
     """
     known = definitions(version)
     types = [one for one in known if one.kind not in ("message", "named")]
-    versions = module_versions(version)
+    versions = dict(re.findall(r"^module (\w+) ([\d.]+)$", TABLE, re.MULTILINE))
+    if version == "26.06":
+        versions["lb"] = "1.1.0"
     modules = dict.fromkeys(one.module for one in known if one.kind == "message")
     return json.dumps(
         [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from maglev.vpp.sim.api import Api, Identity, context_of
 from maglev.vpp.sim.calls import CallLog
@@ -42,7 +42,7 @@ class Vpp:
         self.delay_s = 0.0
         self.boots = 0
         self.callers: dict[int, Connection] = {}
-        self.away: asyncio.Future[float] | None = None
+        self.leave: Callable[[float], None] = lambda away_s: None  # stop listening for a while
         self._plane: Plane
         self.boot(version, forget=True)
 
@@ -131,8 +131,8 @@ class Vpp:
         """Die and start again; callers find nobody for away_s seconds."""
         self.cut_off_all()
         self.boot(version, forget=forget)
-        if away_s and self.away and not self.away.done():
-            self.away.set_result(away_s)
+        if away_s:
+            self.leave(away_s)
 
 
 class Connection(asyncio.Protocol):
