@@ -81,8 +81,10 @@ class _Transport(xmlrpc.client.Transport):
         self._path = path
         self._deadline_s = deadline_s
 
-    def make_connection(self, host: object) -> http.client.HTTPConnection:
-        return _Connection(self._path, self._deadline_s)
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        connection = _Connection(self._path, self._deadline_s)
+        self._connection = host, connection  # what close() closes
+        return connection
 
 
 class _Connection(http.client.HTTPConnection):
