@@ -117,14 +117,22 @@ class Log:
         while True:
             with self._wake:
                 self._wake.wait_for(lambda: self._lines or self._closing)
-                batch = b"".join(self._take())
-                if not batch:
+                lines = self._take()
+                # Told behind the last line that waits, where the gap is.
+                tells = 0 if self._lines else self._untold
+                self._untold -= tells
+            batch = b"".join(lines)
+            if tells:
+                batch += self._line("warn", "log-dropped", {"lines": tells}, time.time_ns())
+            if not batch:
+                return
+            if _write_all(self._fd, batch):
+                continue
+            with self._wake:
+                self.dropped += len(lines)
+                self._untold += len(lines) + tells
+                if self._closing and not self._lines:
                     return
-            if not _write_all(self._fd, batch):
-                with self._wake:
-                    lost = batch.count(b"\n")
-                    self.dropped += lost
-                    self._untold += lost
 
     def _take(self) -> list[bytes]:
         lines: list[bytes] = []
@@ -134,10 +142,6 @@ class Log:
             self._queued_bytes -= len(line)
             room_bytes -= len(line)
             lines.append(line)
-        if self._untold and not self._lines:
-            fields = {"lines": self._untold}
-            lines.append(self._line("warn", "log-dropped", fields, time.time_ns()))
-            self._untold = 0
         return lines
 
 
