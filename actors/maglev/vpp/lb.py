@@ -62,6 +62,10 @@ class LbPlugin:
                 else f"VPP {api.version} runs without the lb plugin"
             )
         self._api = api
+        self._conf = api.prepare(
+            "lb_conf",
+            ("ip4_src_address", "ip6_src_address", "sticky_buckets_per_core", "flow_timeout"),
+        )
         self._add_del_as = api.prepare(
             "lb_add_del_as_v2", (*_VIP_FIELDS, *_AS_FIELDS, "weight", "is_del", "is_flush")
         )
@@ -93,19 +97,14 @@ class LbPlugin:
             case SetWeight(address=address, weight=weight, flush=flush):
                 return self._set_weight(*vip, *_address_values(address), weight, flush)
 
-    async def configure(self, conf: LbConf) -> int:
-        """Set the global parameters; return VPP's number, 0 is success."""
-        reply = await self._api.call(
-            "lb_conf",
-            {
-                "ip4_src_address": conf.ipv4_src_address,
-                "ip6_src_address": conf.ipv6_src_address,
-                "sticky_buckets_per_core": conf.sticky_buckets_per_core,
-                "flow_timeout": conf.flow_timeout_s,
-            },
+    def configure(self, conf: LbConf) -> asyncio.Future[int]:
+        """Send the global parameters and return at once, as `send` does."""
+        return self._conf(
+            inet_pton(AF_INET, conf.ipv4_src_address),
+            inet_pton(AF_INET6, conf.ipv6_src_address),
+            conf.sticky_buckets_per_core,
+            conf.flow_timeout_s,
         )
-        retval: int = reply.retval
-        return retval
 
     async def read(self) -> Picture:
         """Read everything on the connection for bulk reads, without holding up the loop."""
@@ -118,16 +117,15 @@ class LbPlugin:
             encap = ENCAPS[number] if number < len(ENCAPS) else str(number)
             encaps[_vip(*told[:5])] = encap
 
-        conf, _, _, text = await asyncio.gather(
-            api.call("lb_conf_get", {}, bulk=True),
-            api.dump("lb_vip", (*_VIP_TOLD, "encap"), each_vip),
-            api.dump(
-                "lb_as_v2",
-                (*_VIP_TOLD, "app_srv.af", "app_srv.un", "flags", "weight", "num_buckets"),
-                reader.each,
-            ),
-            api.call("cli_inband", {"cmd": "show lb vips verbose"}, bulk=True),
+        # One after the other: an operation that comes meanwhile waits for one of them, not for all.
+        conf = await api.call("lb_conf_get", {}, bulk=True)
+        await api.dump("lb_vip", (*_VIP_TOLD, "encap"), each_vip)
+        await api.dump(
+            "lb_as_v2",
+            (*_VIP_TOLD, "app_srv.af", "app_srv.un", "flags", "weight", "num_buckets"),
+            reader.each,
         )
+        text = await api.call("cli_inband", {"cmd": "show lb vips verbose"}, bulk=True)
         sticky, indexes = await _verbose(text.reply)
         return Picture(
             conf=LbConf(
