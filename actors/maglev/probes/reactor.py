@@ -12,7 +12,7 @@ from __future__ import annotations
 import resource
 import select
 from collections import deque
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush, heapreplace
 from time import monotonic
 from typing import Protocol
@@ -35,8 +35,8 @@ STALL_S = 0.05
 
 IN_FLIGHT_MAX = 16_384
 
-_EVENTS_PER_TURN = 64
-_STARTS_PER_TURN = 64
+_EVENTS_PER_TURN = 32
+_STARTS_PER_TURN = 32
 _DESCRIPTORS_KEPT = 128  # for the bus, logs, namespaces and the interpreter
 _LITTER_MIN = 256
 _WHOLE_MARK = slice(0, MARK_BYTES)
@@ -68,7 +68,7 @@ class Reactor:
         *,
         in_flight_max: int | None = None,
         stalled: Callable[[float], None] | None = None,
-        marker: MutableSequence[int] | None = None,
+        marker: memoryview | None = None,
     ) -> None:
         """Take who is told of results and of stalls (seconds stood still).
 
@@ -82,7 +82,7 @@ class Reactor:
         self.lateness = Lateness()
         self._finished = finished
         self._stalled = stalled
-        self._marker = bytearray(MARK_BYTES) if marker is None else marker
+        self._marker = memoryview(bytearray(MARK_BYTES)) if marker is None else marker
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self._heap: list[tuple[float, int, Probe]] = []

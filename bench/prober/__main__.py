@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m bench.prober`: CPU per HTTP probe next to HAProxy's, and how late probes start.
+
+nginx has one core to itself, HAProxy and the prober have the other, one after the other; both
+probe 10,000 backends once a second, a new connection each.  The prober is the real process with
+its bus; the aggregator is this one and shares the core of nginx.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+from bench.prober.others import Haproxy, Nginx, Prober, cpu_s, memory_kb
+
+RATIO_MAX = 1.6
+LATENESS_MS_P99_MAX = 2.0
+
+
+def measured(nginx: Nginx, prober: Haproxy | Prober, settle_s: float, seconds: float) -> float:
+    """Return CPU microseconds per request that reached nginx."""
+    prober.live(settle_s)
+    pid = prober.process.pid
+    requests, used_s = nginx.requests(), cpu_s(pid)
+    prober.live(seconds)
+    requests, used_s = nginx.requests() - requests, cpu_s(pid) - used_s
+    rate = requests / seconds
+    each_us = used_s / requests * 1e6
+    name = type(prober).__name__.lower()
+    print(
+        f"{name:8} {rate:7.0f} probes/s {used_s / seconds:6.1%} of a core {each_us:6.1f} us/probe"
+    )
+    return each_us
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.prober", description=__doc__)
+    parser.add_argument("--backends", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=8.0)
+    parser.add_argument("--settle", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=1)
+    wanted = parser.parse_args()
+    probing, probed = 0, max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {probed})
+    print(f"{wanted.backends} backends at 1 s; core {probing} probes, core {probed} is probed")
+    ratios, late = [], []
+    with tempfile.TemporaryDirectory() as directory:
+        where = Path(directory)
+        nginx = Nginx(where, probed)
+        try:
+            nginx.wait()
+            for _ in range(wanted.rounds):
+                haproxy = Haproxy(where, probing, nginx.port, wanted.backends)
+                theirs_us = measured(nginx, haproxy, wanted.settle, wanted.seconds)
+                haproxy.stop()
+                prober = Prober(where, probing, nginx.port, wanted.backends, "http")
+                ours_us = measured(nginx, prober, wanted.settle, wanted.seconds)
+                print(
+                    f"         {memory_kb(prober.process.pid) / 1024:.0f} MB, {len(prober.up)} up"
+                )
+                paces = prober.paces[-int(wanted.seconds) :]
+                prober.stop()
+                late += [pace.lateness_ms_p99 for pace in paces]
+                p50 = statistics.median(pace.lateness_ms_p50 for pace in paces)
+                print(f"         late: p50 {p50:.2f} ms, p99 of each second {_list(paces)}")
+                ratios.append(ours_us / theirs_us)
+        finally:
+            nginx.process.kill()
+            nginx.process.wait()
+    print(f"ratio    {statistics.median(ratios):.2f} (at most {RATIO_MAX})")
+    print(f"late p99 {statistics.median(late):.2f} ms (at most {LATENESS_MS_P99_MAX})")
+
+
+def _list(paces: list) -> str:
+    return " ".join(f"{pace.lateness_ms_p99:.2f}" for pace in paces)
+
+
+if __name__ == "__main__":
+    main()
