@@ -13,6 +13,9 @@ import xmlrpc.client
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.parsers.expat import ExpatError
+
+_TROUBLES = (OSError, http.client.HTTPException, xmlrpc.client.Error, ExpatError)
 
 
 class SupervisorError(Exception):
@@ -69,7 +72,7 @@ class Supervisor:
         try:
             with xmlrpc.client.ServerProxy("http://localhost", transport=transport) as proxy:
                 return getattr(proxy.supervisor, method)(*arguments)
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+        except _TROUBLES as error:
             raise SupervisorError(f"{method}: {error or type(error).__name__}") from error
 
 

@@ -43,6 +43,14 @@ def test_a_directory_in_which_anybody_may_write_is_refused(tmp_path: Path) -> No
         make_dirs(settings(tmp_path))
 
 
+def test_a_directory_that_actors_cannot_write_into_is_refused_to_root_too(tmp_path: Path) -> None:
+    make_dirs(settings(tmp_path))
+    state = tmp_path / "a" / "state"
+    state.chmod(0o500)
+    with pytest.raises(PermissionError, match=f"got one of uid {os.geteuid()}, .* mode 500"):
+        make_dirs(settings(tmp_path))
+
+
 def test_a_run_dir_has_one_maglevd_and_the_second_is_told_its_pid(tmp_path: Path) -> None:
     with (
         lock_run_dir(tmp_path),

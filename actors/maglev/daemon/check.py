@@ -12,6 +12,8 @@ import sys
 import traceback
 from pathlib import Path
 
+from maglev.privileges import keep_only
+
 
 def check_config(path: Path) -> int:
     """Say on stderr what is wrong with a file; return 0 good, 1 structure, 2 meaning."""
@@ -28,13 +30,14 @@ def check_config(path: Path) -> int:
 
 
 def check_config_apart(path: Path) -> int:
-    """Do the same in a child process."""
+    """Do the same in a child process, with no more rights than the aggregator will have."""
     child = os.fork()
     if child:
         _, status = os.waitpid(child, 0)
         return abs(os.waitstatus_to_exitcode(status))
     status = 1
     try:
+        keep_only(())
         status = check_config(path)
     except Exception:
         traceback.print_exc()

@@ -13,7 +13,6 @@ import selectors
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,14 +20,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from maglev import version
-from maglev.bus.client import ask
+from maglev.daemon.helper import Helper
 from maglev.daemon.layout import supervisor_d, supervisord_conf
 from maglev.daemon.output import LineJoiner, foreign, is_json
-from maglev.daemon.reload import describe
+from maglev.daemon.reload import ask_reload, describe
 from maglev.daemon.rule import Do, Phase, Supervision
 from maglev.environment import Environment
 from maglev.log import Log
-from maglev.messages import Answer, ReloadConfig
+from maglev.messages import Answer
 from maglev.privileges import adopt_orphans
 from maglev.process import forget_lives
 from maglev.supervisor_rpc import Supervisor, SupervisorError
@@ -54,7 +53,9 @@ class Daemon:
         self._pid = 0  # of supervisord; 0: none
         self._pipe = -1  # its stdout and stderr
         self._joiner = LineJoiner()
+        self._looker, self._reloader = Helper("look"), Helper("reload")
         self._looking = False
+        self._look_s = 0.0  # when to look again
         self._reloads = 0  # asked for and not answered, the one under way included
         self._finished = False
 
@@ -70,7 +71,7 @@ class Daemon:
             while not self._finished:
                 now_s = time.monotonic()
                 self._do(self._rule.look(now_s))
-                self._look()
+                self._look(now_s)
                 for key, _ in self._selector.select(max(0.0, self._rule.due_s(now_s) - now_s)):
                     key.data()
         finally:
@@ -162,12 +163,28 @@ class Daemon:
         # Left by one that was killed; the next would take its time to find that out.
         (self._settings.run_dir / "supervisor.sock").unlink(missing_ok=True)
         reader, writer = os.pipe()
-        conf = supervisord_conf()
+        try:
+            self._pid = self._spawn(writer)
+        except OSError as error:  # no process, no memory: another time
+            os.close(reader)
+            self._log.write("error", "supervisord-failed", {"error": str(error)})
+            self._do(self._rule.died(time.monotonic()))
+            return
+        finally:
+            os.close(writer)
+        os.set_blocking(reader, False)
+        self._pipe, self._joiner = reader, LineJoiner()
+        self._selector.register(reader, selectors.EVENT_READ, self._read)
+        fields = {"pid": self._pid, "restarts": self._rule.life.starts - 1}
+        self._log.write("info", "supervisord-started", fields)
+
+    def _spawn(self, writer: int) -> int:
+        """Start supervisord with both its outputs into a pipe; return its pid."""
         arguments = [sys.executable, "-m", "maglev.daemon.supervisord", str(os.getpid())]
-        arguments += ["-n", "-c", str(conf)]
+        arguments += ["-n", "-c", str(supervisord_conf())]
         if os.geteuid() == 0:
             arguments += ["-u", "root"]  # says that this is meant
-        self._pid = os.posix_spawn(
+        return os.posix_spawn(
             sys.executable,
             arguments,
             {
@@ -187,12 +204,6 @@ class Daemon:
             setsid=True,
             setsigmask=[signal.SIGHUP],
         )
-        os.close(writer)
-        os.set_blocking(reader, False)
-        self._pipe, self._joiner = reader, LineJoiner()
-        self._selector.register(reader, selectors.EVENT_READ, self._read)
-        fields = {"pid": self._pid, "restarts": self._rule.life.starts - 1}
-        self._log.write("info", "supervisord-started", fields)
 
     def _bury_supervisord(self, status: int) -> None:
         self._pid = 0
@@ -223,40 +234,38 @@ class Daemon:
             except ChildProcessError:
                 return
 
-    def _look(self) -> None:
-        """Ask supervisord whether it lives, if nobody asks yet."""
-        if self._looking or self._rule.phase is not Phase.RUNNING:
-            return
-        self._looking = True
-        threading.Thread(target=self._ask_supervisord, name="look", daemon=True).start()
+    def _look(self, now_s: float) -> None:
+        """Ask supervisord whether it lives, every look_s and once at a time."""
+        if self._rule.phase is Phase.RUNNING and not self._looking and now_s >= self._look_s:
+            self._looking, self._look_s = True, now_s + self._rule.look_s
+            self._looker.run(self._ask_supervisord)
 
     def _ask_supervisord(self) -> None:
-        with suppress(SupervisorError):
+        try:
             Supervisor(self._settings.run_dir, self._rule.look_s).state()
-            self._post(lambda: self._rule.answered(time.monotonic()))
-        self._post(self._looked)
+        except SupervisorError:
+            self._post(lambda: self._looked(False))
+        else:
+            self._post(lambda: self._looked(True))
 
-    def _looked(self) -> None:
+    def _looked(self, answered: bool) -> None:
         self._looking = False
+        if answered:
+            self._rule.answered(time.monotonic())
 
     def _reload(self) -> None:
         """Have the aggregator read its file; asked again meanwhile, once more after that."""
-        self._reloads = min(self._reloads + 1, 2)
-        if self._reloads == 1:
-            threading.Thread(target=self._ask_aggregator, name="reload", daemon=True).start()
+        if self._reloads < 2:
+            self._reloads += 1
+            self._reloader.run(self._ask_aggregator)
 
     def _ask_aggregator(self) -> None:
-        request = ReloadConfig(who="maglevd", origin="SIGHUP")
-        deadline_s = 6 * self._settings.timers.request_s  # time for an aggregator to come back
-        answer = ask(self._settings.run_dir, "aggregator", request, deadline_s)
+        answer = ask_reload(self._settings)
         self._post(lambda: self._reloaded(answer))
 
     def _reloaded(self, answer: Answer) -> None:
-        self._log.write(*describe(answer))
         self._reloads -= 1
-        if self._reloads:
-            self._reloads = 0
-            self._reload()
+        self._log.write(*describe(answer))
 
 
 def _children() -> list[int]:

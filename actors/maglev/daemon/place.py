@@ -31,8 +31,25 @@ def make_dirs(settings: Environment) -> None:
     """Make run and state directory (0750) where they are missing; OSError says what is wrong."""
     for path in (settings.run_dir, settings.state_dir):
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
-        if path.stat().st_mode & stat.S_IWOTH:
+        found = path.stat()
+        if found.st_mode & stat.S_IWOTH:
             raise PermissionError(f"{path}: wanted a directory of our own, anybody may write here")
+        if not _is_usable(found):
+            raise PermissionError(
+                f"{path}: wanted a directory of our own, got one of {_who(found)}"
+            )
+
+
+def _is_usable(found: os.stat_result) -> bool:
+    """Say if actors may write into a directory, which they do without root's powers."""
+    if found.st_uid == os.geteuid():
+        return found.st_mode & 0o300 == 0o300
+    ours = found.st_gid in {os.getegid(), *os.getgroups()}
+    return ours and found.st_mode & 0o030 == 0o030
+
+
+def _who(found: os.stat_result) -> str:
+    return f"uid {found.st_uid}, gid {found.st_gid}, mode {stat.S_IMODE(found.st_mode):o}"
 
 
 @contextmanager
