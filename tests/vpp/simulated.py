@@ -28,11 +28,15 @@ class Simulated:
 
 @contextmanager
 def simulated_vpp(
-    directory: Path, version: Version = "26.10", collect_after_s: float = 60.0
+    directory: Path,
+    version: Version = "26.10",
+    collect_after_s: float = 60.0,
+    as_call_us: float = 0.0,
 ) -> Iterator[Simulated]:
     """Run a simulated VPP with its sockets in a directory; it ends with the block."""
     socket, control_path = directory / "api.sock", directory / "control.sock"
     told = ["--version", version, "--collect-after-s", str(collect_after_s)]
+    told += ["--as-call-us", str(as_call_us)]
     sockets = ["--socket", str(socket), "--control", str(control_path)]
     with subprocess.Popen(
         [sys.executable, "-m", "maglev.vpp.sim", *sockets, *told],

@@ -2,9 +2,9 @@
 """One connection to VPP's API socket: frames go out in bursts, replies come in by their context.
 
 VPP answers a client's messages in order, so the oldest one that waits tells whether VPP is still
-there: one timer bounds every wait.  Replies are handled in slices of about half a millisecond, so
-that the answer to a dump of ten thousand ASes never holds up the loop.  The state is a Link; look
-at `_work` for the way of a reply.  Wire format: VPP, src/vlibmemory/socket_api.c.
+there, and one timer bounds every wait.  Replies are handled in slices of about half a millisecond,
+so that the answer to a dump of ten thousand ASes never holds up the loop.  The state is a Link;
+look at `_work` for the way of a reply.  Wire format: VPP, src/vlibmemory/socket_api.c.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Link(asyncio.Protocol):
         self._path = path
         self._reply_s = reply_s
         self._welcome: asyncio.Future[None] = self._loop.create_future()
-        self._waiting: dict[int, Waiter] = {}
+        self._waiting: dict[int, Waiter] = {}  # by context, in the order of sending
+        self._oldest = 0  # the first context in there, as last seen
+        self._turn_s = 0.0  # since when it is the first
         self._context = 0
         self._input = bytearray()
         self._working = False
@@ -158,12 +160,16 @@ class Link(asyncio.Protocol):
             self._watch = self._loop.call_later(self._reply_s / 4, self._look)
 
     def _look(self) -> None:
-        """Give up if the oldest message waits for too long; what is here already is no wait."""
+        """Give up if the oldest message waits for too long since its turn came.
+
+        What is here and not handled yet is no wait.
+        """
         self._watch = None
         if not self._waiting:
             return
         oldest = next(iter(self._waiting.values()))
-        if not self._working and self._loop.time() - oldest.touched_s > self._reply_s:
+        since_s = max(oldest.touched_s, self._turn_s)
+        if not self._working and self._loop.time() - since_s > self._reply_s:
             self.close(f"no answer within {self._reply_s:g} s")
         else:
             self._watch = self._loop.call_later(self._reply_s / 4, self._look)
@@ -192,6 +198,9 @@ class Link(asyncio.Protocol):
             self.close(f"VPP sent what cannot be understood: {why}")
             return
         del data[:at]
+        oldest = next(iter(self._waiting), 0)
+        if oldest != self._oldest:
+            self._oldest, self._turn_s = oldest, self._loop.time()
         if self._working:
             self._transport.pause_reading()
             self._loop.call_soon(self._work)
@@ -202,6 +211,8 @@ class Link(asyncio.Protocol):
         if not self._welcome.done():
             self._be_welcomed(bytes(data[begin:end]))
             return
+        if end - begin < _REPLY.size:
+            raise Garbled(f"a message of {end - begin} bytes")
         message_id, context = _REPLY.unpack_from(data, begin)
         waiter = self._waiting.get(context)
         # Nobody asked for it, or nobody any more.

@@ -28,6 +28,8 @@ from maglev.vpp.waiters import Dump, Reply, Result
 
 WEIGHT_MESSAGES = ("lb_conf_get", "lb_add_del_as_v2", "lb_as_set_weight", "lb_as_v2_dump")
 
+_NEEDED = ("control_ping", "cli_inband", "show_version")
+
 # A real VPP has thousands of messages; only the API modules that have one of these are learnt.
 _MODULES_WITH = {"control_ping", "cli_inband", "show_version", "lb_conf", "ip_route_lookup"}
 
@@ -87,6 +89,9 @@ class VppApi:
             if _digest(calls) != _digest(reads):
                 raise VppUnavailable(f"{socket_path}: VPP restarted meanwhile")
             api = cls(calls, reads, await _definitions(calls))
+            missing = sorted(name for name in _NEEDED if not api._offers(name))
+            if missing:
+                raise VppUnavailable(f"{socket_path}: VPP does not offer {', '.join(missing)}")
             await api._introduce()
         except BaseException as why:
             for link in links:
@@ -211,9 +216,18 @@ async def _definitions(link: Link) -> _Definitions:
     ]
     if not all(ids):
         raise VppUnavailable("VPP does not offer get_api_json as this vpp_papi knows it")
-    served = json.loads((await _call(link, request, ids[0], {}, reply, ids[1])).json)
-    modules = [one for one in served if _MODULES_WITH & {row[0] for row in one["messages"]}]
-    more, _ = vpp_papi_async.VPPApiJSONFiles.process_json_array_str(json.dumps(modules))
+    served = await _call(link, request, ids[0], {}, reply, ids[1])
+    if served.retval:
+        raise VppUnavailable(f"VPP answered get_api_json with {served.retval}")
+    try:
+        modules = [
+            module
+            for module in json.loads(served.json)
+            if _MODULES_WITH & {row[0] for row in module["messages"]}
+        ]
+        more, _ = vpp_papi_async.VPPApiJSONFiles.process_json_array_str(json.dumps(modules))
+    except (ValueError, LookupError, TypeError) as why:
+        raise VppUnavailable(f"VPP's definitions cannot be understood: {why!r}") from why
     _learnt = _Definitions(digest, {**messages, **more})
     return _learnt
 

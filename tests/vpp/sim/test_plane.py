@@ -2,6 +2,7 @@
 """The lb plugin without packets: VPP's errors in VPP's order, and how it forgets."""
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -201,4 +202,5 @@ class AnyOrder(RuleBasedStateMachine):
         assert len(self.vip.ases) == len(self.vip.by_address) == self.plane.as_count
 
 
+AnyOrder.TestCase.settings = settings(max_examples=50)
 TestAnyOrder = AnyOrder.TestCase

@@ -59,11 +59,16 @@ def main() -> None:
         default=60.0,
         help="how long deleted ASes and VIPs stay visible, in seconds",
     )
+    parser.add_argument(
+        "--as-call-us",
+        type=float,
+        default=0.0,
+        help="time spent on each change of an AS, in microseconds; a real VPP takes about 50",
+    )
     options = parser.parse_args()
+    vpp = Vpp(options.version, options.collect_after_s, options.as_call_us)
     with suppress(asyncio.CancelledError):
-        asyncio.run(
-            serve(Vpp(options.version, options.collect_after_s), options.socket, options.control)
-        )
+        asyncio.run(serve(vpp, options.socket, options.control))
     for path in (options.socket, options.control):
         if path:
             path.unlink(missing_ok=True)

@@ -25,6 +25,8 @@ HANDLE_BIT = 1 << 31  # set in the handle of every socket client
 MESSAGE_MAX = 1 << 20  # bytes; a caller that announces more is cut off
 UNSENT_MAX = 16 << 20  # bytes of replies that a caller did not read yet; above, it is not heard
 
+AS_CALLS = frozenset({"lb_add_del_as", "lb_add_del_as_v2", "lb_as_set_weight"})
+
 RELEASES: dict[Version, tuple[str, str]] = {
     "26.10": ("26.10-rc0", "2026-11-20T17:06:32"),
     "26.06": ("26.06-rc2", "2026-11-20T17:20:16"),
@@ -34,8 +36,9 @@ RELEASES: dict[Version, tuple[str, str]] = {
 class Vpp:
     """One simulated VPP through all its boots."""
 
-    def __init__(self, version: Version, collect_after_s: float) -> None:
+    def __init__(self, version: Version, collect_after_s: float, as_call_us: float) -> None:
         self.collect_after_s = collect_after_s
+        self.as_call_ns = int(as_call_us * 1000)
         self.calls = CallLog()
         self.faults = Faults()
         self.hung = False
@@ -89,8 +92,16 @@ class Vpp:
             reply = self._fail(rule, codec, message, caller)
         else:
             reply = handler(codec, message, self.now_s())
+        if self.as_call_ns and codec.name in AS_CALLS:
+            self._be_busy()
         self.calls.add((time.monotonic_ns(), caller.name, codec, message, reply[:26]))
         return reply
+
+    def _be_busy(self) -> None:
+        """Spend the time in which a real VPP builds the VIP's table anew."""
+        until_ns = time.perf_counter_ns() + self.as_call_ns
+        while time.perf_counter_ns() < until_ns:
+            pass
 
     def _fail(self, rule: Rule, codec: Codec, message: bytes, caller: Connection) -> bytes:
         """Carry out a rule and return what goes back to the caller."""
@@ -142,6 +153,8 @@ class Connection(asyncio.Protocol):
         self.name = ""
         self._vpp = vpp
         self._input = bytearray()
+        self._working = False  # inside _work
+        self._cut = False  # to be closed
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -179,24 +192,30 @@ class Connection(asyncio.Protocol):
         self._work()
 
     def cut_off(self) -> None:
-        """Close the connection at once, without what is not sent yet."""
-        self._transport.abort()
+        """Close the connection, once what was answered before is on its way."""
+        self._cut = True
+        if not self._working:
+            self._transport.abort()
 
     def _work(self) -> None:
         replies = []
+        self._working = True
         try:
             for message in self._messages():
                 replies.append(self._vpp.answer(message, self))
         except Crashed:
             self._vpp.restart(self._vpp.version, forget=True, away_s=0.0)
+        self._working = False
         self._send(b"".join(replies))
+        if self._cut:
+            self._transport.abort()
 
     def _messages(self) -> Iterator[bytes]:
         """Yield the whole messages that have come in, until told to stop."""
         self._vpp.plane.collect(self._vpp.now_s())
         data, at = self._input, 0
         try:
-            while not self._vpp.hung and not self._transport.is_closing():
+            while not self._vpp.hung and not self._cut:
                 if len(data) - at < HEADER.size:
                     break
                 length = HEADER.unpack_from(data, at)[1]
