@@ -97,3 +97,10 @@ def test_an_operator_can_have_a_set_aside_backend_probed_again() -> None:
 
 def test_assignments_carry_the_whole_check() -> None:
     assert pair().level(Assignment, "web1").check == CHECK
+
+
+def test_a_backend_that_is_paused_while_its_prober_is_lost_is_not_stale_for_ever() -> None:
+    story = pair()
+    story.tell(Lost("prober-0")).tell(Lost("prober-1"))
+    story.operates("web1", "pause")
+    assert not story.level(BackendStatus, "web1").stale

@@ -81,6 +81,7 @@ def assign(state: State, backend: Backend, afresh: bool = False) -> list[Effect]
     if owner == backend.owner and backend.generation and not afresh:
         return []
     backend.owner = owner
+    backend.stale = backend.stale and bool(owner)  # what nobody is to probe is not overdue
     backend.generation = state.generation_next()
     state.touch(backend)
     return [assignment(state, backend)]
