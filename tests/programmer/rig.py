@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain
 from pathlib import Path
 
 from maglev.actor import Answered, Found, Heard, Lost, Synced
@@ -39,9 +40,9 @@ class Sim:
     def __init__(self, where, version="26.10"):
         self.socket = where / "api.sock"
         control = where / "control.sock"
+        options = {"--socket": self.socket, "--control": control, "--version": version}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "maglev.vpp.sim", "--socket", self.socket]
-            + ["--control", control, "--version", version, "--collect-after-s", "1"],
+            [sys.executable, "-m", "maglev.vpp.sim", *chain(*options.items())],
             env=os.environ | {"PYTHONPATH": str(ACTORS)},
         )
         give_up_s = time.monotonic() + 20

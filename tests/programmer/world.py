@@ -131,7 +131,7 @@ class World:
         self.wire = deque()  # calls and reads on their way to VPP
         self.fed = deque()
         self.wake_s = float("inf")
-        self.logs = []
+        self.log_effects = []
         self.published = []
         self.replies = []
         self.reads = self.pings = 0
@@ -168,8 +168,8 @@ class World:
                     self.published.append(message)
                 case Reply(caller, answer, _):
                     self.replies.append((caller.request_id, answer))
-                case Log(_, msg, fields):
-                    self.logs.append((msg, fields))
+                case Log():
+                    self.log_effects.append(effect)
                 case WakeAt(mono_s):
                     self.wake_s = mono_s
                 case SendOperations(operations):
@@ -198,6 +198,9 @@ class World:
         """Let one thing happen; return whether there was any."""
         if self.fed:
             self.feed(self.fed.popleft())
+        elif self.wake_s <= self.now_s:
+            self.wake_s = float("inf")
+            self.feed(Woke())
         elif self.wire:
             call = self.wire.popleft()
             if isinstance(call, ReadVpp):
@@ -238,8 +241,6 @@ class World:
         self.settle()
         while self.wake_s <= until_s:
             self.now_s = max(self.now_s, self.wake_s)
-            self.wake_s = float("inf")
-            self.feed(Woke())
             self.settle()
         self.now_s = until_s
         return self
@@ -258,7 +259,7 @@ class World:
         )
 
     def logged(self, msg):
-        return [fields for name, fields in self.logs if name == msg]
+        return [line.fields for line in self.log_effects if line.msg == msg]
 
     def changes(self):
         """Return and forget the calls that VPP got."""

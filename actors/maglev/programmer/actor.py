@@ -106,7 +106,7 @@ class Programmer:
         if steps:
             out.append(SendOperations(tuple(step.operation for step in steps)))
         out += [*timely, *effects, *begun, *say.news(state), *ended]
-        wake_at_s = connection.due_s(state)
+        wake_at_s = now.mono_s if say.has_more(state) else connection.due_s(state)
         if wake_at_s != state.wake_at_s:
             state.wake_at_s = wake_at_s
             out.append(WakeAt(wake_at_s))

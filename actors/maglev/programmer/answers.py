@@ -13,6 +13,7 @@ import msgspec
 from maglev.actor import Effect, Instant, Log, Publish
 from maglev.core.reconcile import AddAs, AddVip, DelAs, DelVip, Operation, SetWeight
 from maglev.core.timers import Timers
+from maglev.messages import LogLevel
 from maglev.programmer import queues
 from maglev.programmer.events import LbConfAnswered, OperationsAnswered
 from maglev.programmer.state import Kind, KnownVip, State, Step, Trouble, accepted
@@ -27,9 +28,9 @@ def answered(state: State, event: OperationsAnswered, now: Instant) -> list[Effe
         if retval == 0:
             effects.append(_accepted(state, step))
         else:
-            effects += _refused(state, step, retval, now)
+            effects += _refused(state, step, retval)
         queues.less(state, step.sync)
-        _note_end(state, step.known)
+        _note_end(state, step.known, now)
     return effects
 
 
@@ -41,7 +42,8 @@ def conf_answered(state: State, event: LbConfAnswered, now: Instant) -> list[Eff
         effects.append(Log("info", "vpp-lb-conf-set", msgspec.structs.asdict(event.conf)))
     else:
         error = f"set the parameters of the lb plugin: {answer(event.retval)}"
-        effects += _trouble(state, trouble, error, {}, now)
+        effects += _trouble(trouble, error, {})
+        _retry(state, trouble, now)
     if state.status.error != trouble.error:
         state.status = msgspec.structs.replace(state.status, error=trouble.error)
         effects.append(Publish(state.status))
@@ -89,7 +91,7 @@ def _told(operation: Operation) -> tuple[Kind, Log]:
             return "as_weight_updated", Log("info", "vpp-lbsync-as-weight", fields)
 
 
-def _refused(state: State, step: Step, retval: int, now: Instant) -> list[Effect]:
+def _refused(state: State, step: Step, retval: int) -> list[Effect]:
     known, sync = step.known, step.sync
     error = refusal(step.operation, retval)
     sync.failed += 1
@@ -98,22 +100,34 @@ def _refused(state: State, step: Step, retval: int, now: Instant) -> list[Effect
     if isinstance(step.operation, AddVip):
         queues.drop(state, known)
     fields: dict[str, object] = {"vip": named(known.vip), "frontend": known.frontend}
-    return _trouble(state, known.trouble, error, fields, now)
+    return _trouble(known.trouble, error, fields)
 
 
-def _trouble(
-    state: State, trouble: Trouble, error: str, fields: dict[str, object], now: Instant
-) -> list[Effect]:
-    """Note the first refusal of a plan and when to try again; it is logged when it is news."""
+def _trouble(trouble: Trouble, error: str, fields: dict[str, object]) -> list[Effect]:
+    """Note the first refusal of a plan; it is logged as an error when it is news."""
     if trouble.fresh:
         return []  # most likely it follows from the first
+    level: LogLevel = "debug" if error == trouble.error else "error"
     trouble.fresh = True
     trouble.attempts += 1
+    trouble.error = error
+    return [Log(level, "vpp-lbsync-refused", {**fields, "error": error})]
+
+
+def _note_end(state: State, known: KnownVip, now: Instant) -> None:
+    """Note what it means that nothing more is on its way for a VIP, if so."""
+    if known.busy:
+        return
+    state.touched[known.vip] = None
+    if known.trouble.fresh:
+        _retry(state, known.trouble, now)  # not before: a read tells nothing of what is on its way
+    else:
+        known.trouble.over()
+
+
+def _retry(state: State, trouble: Trouble, now: Instant) -> None:
     delay_s = retry_delay_s(trouble.attempts, state.timers)
     state.retry_at_s = min(state.retry_at_s, now.mono_s + delay_s)
-    news = error != trouble.error
-    trouble.error = error
-    return [Log("error" if news else "debug", "vpp-lbsync-refused", {**fields, "error": error})]
 
 
 def retry_delay_s(attempts: int, timers: Timers) -> float:
@@ -121,12 +135,3 @@ def retry_delay_s(attempts: int, timers: Timers) -> float:
     if attempts <= 1:
         return 0.0  # our picture was wrong: mend it at once
     return min(timers.backoff_first_s * 2.0 ** min(attempts - 2, 20), timers.backoff_max_s)
-
-
-def _note_end(state: State, known: KnownVip) -> None:
-    """Note what it means that nothing more is on its way for a VIP, if so."""
-    if known.busy:
-        return
-    state.touched[known.vip] = None
-    if not known.trouble.fresh:
-        known.trouble.over()

@@ -75,6 +75,7 @@ def _vip_wanted(state: State, desired: DesiredVip, now: Instant) -> None:
     known = state.know(vip)
     known.frontend = desired.frontend
     known.clean = False
+    state.touched[vip] = None
     if not state.programmable:
         return
     one = Sync("vip", desired.frontend, "desired", now.mono_s)

@@ -3,25 +3,35 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from maglev.actor import Effect, Publish
 from maglev.core.reconcile import Vip, in_sync
 from maglev.messages import ActualAs, DesiredVip, VipForgotten, VipProgrammed
 from maglev.programmer.state import KnownVip, State
 
+VIPS_A_TURN_MAX = 64
+"""After a read there may be news of a thousand VIPs, and a failover must not wait for all that."""
+
 
 def news(state: State) -> list[Effect]:
-    """Return the messages about all that was touched and has come to rest."""
+    """Return messages about what was touched and has come to rest, a bounded part of it."""
     effects: list[Effect] = []
     if state.pictured:
-        for vip in state.touched:
+        for vip in list(islice(state.touched, VIPS_A_TURN_MAX)):
+            del state.touched[vip]
             effects += _programmed(state, vip)
-        state.touched.clear()
     for frontend, vip in list(state.leaving.items()):
         if _is_gone(state, vip):
             del state.leaving[frontend]
             if state.said.pop(frontend, None) is not None:
                 effects.append(Publish(VipForgotten(frontend=frontend)))
     return effects
+
+
+def has_more(state: State) -> bool:
+    """Return whether there is more to say at once."""
+    return state.pictured and bool(state.touched)
 
 
 def _programmed(state: State, vip: Vip) -> list[Effect]:

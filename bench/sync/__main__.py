@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`python -m bench.sync`: print what a sync costs, next to what others take in the same run.
+
+The VPP is the simulated one in a process of its own, or with --socket a real one, whose lb plugin
+must be ours to fill and empty.  The programmer is the real process, with its log and its bus.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from bench.sync.others import Ceiling, Plain, calls
+from tests.programmer.rig import Rig, Sim
+from tests.programmer.world import settings, vip
+
+from maglev.messages import DesiredAs, SyncVpp
+
+ROUNDS = 3
+CHANGES = 200
+SYNC = SyncVpp(who="bench", origin="unix")
+
+
+def wanted(vips, ases, offset=0):
+    return [
+        vip(
+            f"www{number}",
+            *(
+                DesiredAs(
+                    address=f"10.{number >> 8}.{number & 255}.{index}",
+                    backend=f"web{number}-{index}",
+                    weight=100,
+                )
+                for index in range(1, ases + 1)
+            ),
+            address=f"192.{number >> 8}.{number & 255}.{1 + offset}",
+        )
+        for number in range(vips)
+    ]
+
+
+class Vpp:
+    """The VPP under test; `empty` takes away all it has."""
+
+    def __init__(self, where, path):
+        self.sim = None if path else Sim(where)
+        self.socket = Path(path) if path else self.sim.socket
+
+    def empty(self):
+        if self.sim:
+            self.sim.control.restart()
+            return
+        plain = Plain(self.socket)
+        _, known = plain.api.lb_vip_dump()
+        for one in known:
+            fields = {"pfx": one.vip.pfx, "protocol": one.vip.protocol, "port": one.vip.port}
+            plain.api.lb_add_del_vip_v2(**fields, is_del=True)
+        plain.close()
+
+    def stop(self):
+        if self.sim:
+            self.sim.stop()
+
+
+def others(vpp, vips):
+    """Return seconds of: the ceiling, the plain client, its reads, changes, changes during dumps.
+
+    The last are VPP's own part in what the programmer needs for a change while it reads.
+    """
+    plain = Plain(vpp.socket)
+    made = calls(vips)
+    packed = plain.packed(made)
+    plain_s = plain.make(made)
+    plain.read()  # a simulated VPP counts buckets when it is asked for them first
+    read_s = plain.read()
+    added = [fields for name, fields in made if name == "lb_add_del_as_v2"]
+    changes = [
+        ("lb_as_set_weight", fields | {"weight": 50, "is_flush": False})
+        for fields in added[:: max(1, len(added) // CHANGES)][:CHANGES]
+    ]
+    changes_s = [plain.make([one]) for one in changes]
+    dump = plain.packed([("lb_as_v2_dump", {}), ("control_ping", {})])
+    end_id, packed_changes = plain.end_id, plain.packed(changes)
+    plain.close()
+    ceiling, reader = Ceiling(vpp.socket), Ceiling(vpp.socket)
+    during_s = [ceiling.change_during(reader, dump, end_id, one) for one in packed_changes]
+    reader.close()
+    ceiling.close()
+    vpp.empty()
+    ceiling = Ceiling(vpp.socket)
+    ceiling_s = ceiling.make(packed)
+    ceiling.close()
+    vpp.empty()
+    return ceiling_s, plain_s, read_s, changes_s, during_s
+
+
+def ours(where, vpp, vips):
+    """Return seconds of the programmer: a full sync, one that finds nothing, single changes."""
+    where.mkdir()
+    rig = Rig(where, vpp, scale=1.0)
+    rig.say(settings("wait", interval_s=3600.0), *vips)
+    rig.start()
+    try:
+        names = [one.frontend for one in vips]
+        rig.until(lambda: all(map(rig.programmed, names)), "all heard of")
+        rig.syncs()
+        rig.say(settings("full", revision=2, interval_s=3600.0))
+        full_s = max(rig.until(rig.syncs, "the end of a sync", 120), key=added).duration_s
+        for _ in range(2):
+            rig.ask()
+            (noop,) = rig.until(rig.syncs, "the end of a sync")
+        return full_s, noop.duration_s, failovers(rig, vips), failovers(rig, vips, reading=True)
+    finally:
+        rig.stop()
+
+
+def added(sync):
+    return sync.vip_added
+
+
+def failovers(rig, vips, *, reading=False):
+    """Return seconds from a decision to VPP's reply, of single changes one after the other."""
+    taken = []
+    for number in range(CHANGES):
+        one = vips[number % len(vips)]
+        before = rig.programmed(one.frontend)
+        if reading:  # a sync of everything begins with its read, and then comes the change
+            rig.node.ask("programmer", SYNC, 30.0, 10**6 + number)
+            rig.turn()
+        weight = 50 if before.ases[0].weight == 100 else 100
+        first, *rest = one.ases
+        first = DesiredAs(address=first.address, backend=first.backend, weight=weight)
+        now_s = time.monotonic()
+        rig.say(vip(one.frontend, first, *rest, address=one.prefix[:-3], decided_at_s=now_s))
+        rig.until(lambda name=one.frontend, old=before: rig.programmed(name) != old, "changed")
+        taken.append(rig.programmed(one.frontend).failover_s)
+        if reading:
+            rig.until(rig.syncs, "the end of a sync")
+    return taken
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="python -m bench.sync")
+    parser.add_argument("--socket", help="of a real VPP")
+    parser.add_argument("--vips", type=int, default=200)
+    parser.add_argument("--ases", type=int, default=10)
+    options = parser.parse_args()
+    vips = wanted(options.vips, options.ases)
+    number = options.vips * (options.ases + 1)
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="maglev-bench-") as directory:
+        where = Path(directory)
+        vpp = Vpp(where, options.socket)
+        try:
+            for turn in range(ROUNDS):
+                rows.append((others(vpp, vips), ours(where / str(turn), vpp, vips)))
+                vpp.empty()
+        finally:
+            vpp.stop()
+    report(options, number, rows)
+
+
+def report(options, number, rows):
+    ceiling_s, plain_s, read_s = (min(row[0][column] for row in rows) for column in range(3))
+    full_s, noop_s = (min(row[1][column] for row in rows) for column in range(2))
+    plain_changes, packed_during = ([one for row in rows for one in row[0][i]] for i in (3, 4))
+    changes, changes_reading = ([one for row in rows for one in row[1][i]] for i in (2, 3))
+    print(f"{options.vips} VIPs x {options.ases} ASes, best of {ROUNDS}, {number} calls")
+    print(f"{'full sync':34} {'seconds':>8} {'calls/s':>8} {'of ceiling':>10} {'x plain':>8}")
+    for name, seconds in (
+        ("ceiling: packed beforehand", ceiling_s),
+        ("vpp_papi, synchronous", plain_s),
+        ("programmer, with its read", full_s),
+    ):
+        rate, share = number / seconds, ceiling_s / seconds
+        print(f"{name:34} {seconds:8.3f} {rate:8.0f} {share:10.2f} {plain_s / seconds:8.1f}")
+    print(f"{'no-op sync':34} {'seconds':>8}")
+    print(f"{'vpp_papi, its dumps alone':34} {read_s:8.3f}")
+    print(f"{'programmer':34} {noop_s:8.3f}  ratio {noop_s / read_s:.2f}")
+    print(f"{'one AS':34} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}")
+    for name, taken in (
+        ("vpp_papi, one call", plain_changes),
+        ("programmer, decision to reply", changes),
+        ("packed call, during a dump", packed_during),
+        ("programmer, during a read", changes_reading),
+    ):
+        p99 = statistics.quantiles(taken, n=100)[98]
+        told = (statistics.median(taken), p99, max(taken))
+        print(f"{name:34} " + " ".join(f"{1000 * one:8.2f}" for one in told))
+
+
+if __name__ == "__main__":
+    main()
