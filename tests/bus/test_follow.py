@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One follower of one speaker, told as conversations over links that the test moves by hand."""
 
+from random import Random
+
 import pytest
 
 from maglev.actor import Heard
@@ -326,7 +328,7 @@ def test_no_heartbeat_for_rebuild_s_makes_new_sockets_and_a_new_snapshot() -> No
 
 
 def test_new_sockets_are_subscribed_from_the_beginning() -> None:
-    follower = Follower("reader", NAME, LEVELS, TIMERS, World().follower._chance)
+    follower = Follower("reader", NAME, LEVELS, TIMERS, Random(1))
     first = follower.start(0.0)
     actions = follower.tick(TIMERS.rebuild_s)
     again = actions[actions.index(Rebuild()) + 1 :]
@@ -422,3 +424,92 @@ def test_a_follower_never_asks_to_be_called_in_the_past(
             world.live(1)
         world.wait(0.37)
         assert world.follower.due_s() > world.now_s
+
+
+def fetching(count: int = 600) -> World:
+    """A follower whose snapshot is asked for and not answered yet."""
+    world = World()
+    for number in range(count):
+        world.say(alarm(f"web{number}"))
+    while world.subscribing:
+        world.subscribe_one()
+    world.hear_one()
+    while world.subscribing:
+        world.subscribe_one()
+    return world
+
+
+def test_parts_of_an_earlier_snapshot_are_not_used() -> None:
+    world = fetching(1)
+    world.answer_one()
+    stale = list(world.answering)
+    world.answering.clear()
+    world.wait(TIMERS.snapshot_s)
+    world.say(alarm("web1"))
+    while world.subscribing:
+        world.subscribe_one()
+    while world.published:
+        world.hear_one()
+    world.answering.extend(stale)
+    world.fetch_one()
+    assert world.fold.events == []
+    world.deliver()
+    assert world.fold.events == ["Synced"]
+    assert world.fold.levels == world.said.levels
+
+
+def test_what_came_of_an_earlier_snapshot_is_forgotten_with_it() -> None:
+    world = fetching()
+    world.answer_one()
+    world.answering.rotate(1)
+    world.fetch_one()
+    world.answering.clear()
+    for number in range(600):
+        world.say(cleared(f"web{number}"))
+    world.wait(TIMERS.snapshot_s)
+    world.deliver()
+    assert world.fold.events == ["Synced"]
+    assert world.fold.levels == {}
+
+
+def test_a_new_epoch_during_a_snapshot_begins_again_at_once_and_forgets_the_old_stream() -> None:
+    world = fetching()
+    for number in range(700):
+        world.say(alarm("web1", f"old {number}"))
+    while world.published:
+        world.hear_one()
+    world.restart()
+    world.deliver()
+    world.beat()
+    world.deliver()
+    world.say(alarm("web1", "new"))
+    world.deliver()
+    assert world.fold.events == ["Synced", "Heard"]
+    assert world.fold.levels == world.said.levels
+    assert world.follower.resyncs == 0
+
+
+def test_a_speaker_is_found_once() -> None:
+    world = synced()
+    world.wait(TIMERS.silent_s + 0.1)
+    world.say(alarm("web2"), alarm("web3"))
+    world.deliver()
+    assert world.fold.events == ["Synced", "Lost", "Found", "Heard", "Heard"]
+
+
+def test_every_token_is_taken_back_once() -> None:
+    world = fetching(1)
+    taken: list[bytes] = []
+    for _ in range(3):
+        world.asking.clear()
+        world.wait(TIMERS.snapshot_s)
+        taken += [one.topic for one in world.subscribing if isinstance(one, Unsubscribe)]
+        while world.subscribing:
+            world.subscribe_one()
+        while world.published:
+            world.hear_one()
+        taken += [one.topic for one in world.subscribing if isinstance(one, Unsubscribe)]
+        while world.subscribing:
+            world.subscribe_one()
+    assert len(taken) == len(set(taken)) == 3
+    assert world.topics == [b"Alarm\0", b"AlarmCleared\0", b"Heartbeat\0"]
