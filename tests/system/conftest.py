@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One small system for all tests that leave it as they found it, and others made to measure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.system.system import System
+
+FRONTENDS = {
+    "www": {"primary": ["web1", "web2"], "standby": ["web3"]},
+    "api": {"all": ["web4", "web5", "web6"]},
+}
+
+Make = Callable[..., System]
+
+
+@pytest.fixture(scope="session")
+def shared() -> Iterator[System]:
+    """The small system, started once."""
+    system = System()
+    try:
+        system.begin(6, FRONTENDS)
+        system.start()
+        yield system
+        system.stop()
+    finally:
+        system.close()
+
+
+@pytest.fixture
+def small(shared: System) -> System:
+    """The small system, healthy and complete."""
+    shared.calm_down()
+    return shared
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Make systems that leave nothing behind."""
+    made: list[System] = []
+
+    def make_one(*arguments: object, scale: float = 0.3, **more: object) -> System:
+        system = System(scale)
+        made.append(system)
+        system.begin(*arguments, **more)
+        return system
+
+    yield make_one
+    for system in made:
+        system.close()

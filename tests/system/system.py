@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The whole system for a test: maglevd with its real actors, a simulated VPP, web servers.
+
+Everything is a process of its own and ends with the test.  Times are CLOCK_MONOTONIC seconds, one
+clock for the web servers (when one died), for VPP (when a call came) and for the test.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from maglev.bus.client import ask
+from maglev.messages import Answer, Request
+from maglev.process import forget_lives
+from tests.daemon.running import Running
+from tests.support import eventually
+from tests.system.backends import Backends
+from tests.system.places import Pace, Pools, addresses, document, text, vip
+from tests.vpp.simulated import Simulated, simulated_vpp
+
+Weights = dict[str, dict[str, int]]
+"""Weights in VPP, by frontend and backend."""
+
+Change = Callable[[dict[str, Any]], None]
+"""Changes the document of a configuration, everything under `maglev:`."""
+
+ASK_S = 20.0
+LATEST = 1 << 60  # a number beyond those of all calls
+
+
+class System(Running):
+    """One system; `begin` makes its surroundings, `start` a maglevd."""
+
+    vpp: Simulated
+    backends: Backends
+    pace: Pace
+
+    def __init__(self, scale: float = 0.3) -> None:
+        super().__init__(scale)
+        del self.variables["MAGLEV_SUPERVISOR_D"]  # the real programs
+        self._around = ExitStack()
+
+    def _write_programs(self, habits: Mapping[str, str]) -> None:
+        pass
+
+    # --- starting and ending ---
+
+    def begin(
+        self,
+        backends: int,
+        frontends: Mapping[str, Pools],
+        pace: Pace | None = None,
+        change: Change | None = None,
+        *,
+        port: int = 0,
+    ) -> None:
+        """Start VPP and web servers (not if there is a `port` where some are) and write the file.
+
+        Backends are called web1, web2 and so on.
+        """
+        self.vpp = self._around.enter_context(simulated_vpp(self.dir))
+        self.variables["MAGLEV_VPP_API_ADDR"] = str(self.vpp.socket)
+        places = addresses(backends)
+        self.address = {f"web{number}": one for number, one in enumerate(places, start=1)}
+        self.name = {one: name for name, one in self.address.items()}
+        if not port:
+            self.backends = Backends(self.dir, places)
+            self._around.callback(self.backends.close)
+            port = self.backends.port
+        self.pace = pace or Pace()
+        self.document = document(self.address, frontends, self.pace.check(port))
+        self.vips = {
+            f"{vip(number)}/32 tcp 80": name for number, name in enumerate(self.frontends())
+        }
+        if change is not None:
+            change(self.document["maglev"])
+        self.write()
+
+    def write(self, change: Change | None = None) -> None:
+        """Write the configuration file, with a change that the next write knows nothing of."""
+        wanted = self.document
+        if change is not None:
+            wanted = _copied(wanted)
+            change(wanted["maglev"])
+        self.config.write_text(text(wanted), encoding="utf-8")
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Stop maglevd and wait for its end."""
+        for process in self.started:
+            process.send_signal(number)
+            assert process.wait(30) == 0
+            _, error = process.communicate()
+            assert error == b"", error.decode()
+        self.started.clear()
+
+    def close(self) -> None:
+        """End all of it."""
+        self._around.close()
+        super().close()
+
+    # --- looking ---
+
+    def frontends(self) -> dict[str, Any]:
+        """Return the frontends of the file."""
+        found: dict[str, Any] = self.document["maglev"]["frontends"]
+        return found
+
+    def weights(self) -> Weights:
+        """Return the weights that VPP has."""
+        return {
+            self.vips.get(name, name): {self.name.get(one, one): w for one, w in ases.items()}
+            for name, ases in self.vpp.control.weights().items()
+        }
+
+    def healthy(self) -> Weights:
+        """Return the weights that VPP has when every backend is up and nobody wished anything."""
+        return {
+            name: {
+                one: 0 if number else 100
+                for number, pool in enumerate(frontend["pools"])
+                for one in pool["backends"]
+            }
+            for name, frontend in self.frontends().items()
+        }
+
+    def wait_weights(self, wanted: Weights | None = None, deadline_s: float = 60.0) -> None:
+        """Wait until VPP has these weights; without any, those of a healthy system."""
+        wanted = self.healthy() if wanted is None else wanted
+        try:
+            eventually(lambda: self.weights() == wanted, deadline_s)
+        except AssertionError:
+            told = "\n".join(map(str, self.lines[-30:]))
+            raise AssertionError(f"wanted {wanted}\ngot {self.weights()}\n{told}") from None
+
+    def mark(self) -> int:
+        """Return the number that VPP's next call will get."""
+        return int(self.vpp.control.ask("calls", since=LATEST)["next"])
+
+    def changes(self, since: int) -> list[dict[str, Any]]:
+        """Return the calls since a mark that changed anything in VPP."""
+        return self.vpp.control.changes(since)
+
+    def wait_set(self, since: int, backend: str, weight: int, deadline_s: float = 60.0) -> float:
+        """Wait for VPP to be given a weight for a backend; return when the call came."""
+        address = self.address[backend]
+
+        def call() -> list[float]:
+            return [
+                one["at_ns"] / 1e9
+                for one in self.changes(since)
+                if (one.get("as"), one.get("weight"), one.get("retval")) == (address, weight, 0)
+            ]
+
+        return eventually(call, deadline_s, f"{backend} at {weight}: {self.lines[-20:]}")[0]
+
+    # --- doing ---
+
+    def ask(self, actor: str, request: Request) -> Answer:
+        """Return an actor's answer."""
+        return ask(self.run_dir, actor, request, ASK_S)
+
+    def pid(self, process: str) -> int:
+        """Return the pid of an actor, or of supervisord."""
+        return self.supervisord_pid() if process == "supervisord" else self.actor_pids()[process]
+
+    def kill(self, *processes: str) -> None:
+        """Kill actors, or supervisord, and wait until all are back and at work.
+
+        They are told from a crash loop, so that nobody waits longer each time.
+        """
+        self.kill_only(*processes)
+        self.wait_back()
+
+    def kill_only(self, *processes: str) -> None:
+        """Kill actors, or supervisord, with signal 9, and let them come back without a wait."""
+        pids = [self.pid(process) for process in processes]
+        forget_lives(self.run_dir)
+        self._old = {**self.actor_pids(), "supervisord": self.supervisord_pid()}
+        self._killed = processes
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    def wait_back(self) -> None:
+        """Wait until those that were killed last are back."""
+
+        def back() -> bool:
+            if not self.is_up():
+                return False
+            now = {**self.actor_pids(), "supervisord": self.supervisord_pid()}
+            return all(now[name] != self._old[name] for name in self._killed)
+
+        eventually(back, 60, f"{self._killed} back: {self.processes()} {self.lines[-20:]}")
+
+    @contextmanager
+    def stopped(self, *pids: int) -> Iterator[None]:
+        """Have processes stand still for a while."""
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def calm_down(self) -> None:
+        """Have everything healthy and at work, whatever was done to it."""
+        self.write()
+        self.backends.be("ok")
+        self.vpp.control.clear()
+        self.wait_up()
+        self.wait_weights()
+
+
+def _copied(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _copied(value) if isinstance(value, dict) else value for key, value in wanted.items()
+    }
+
+
+def run_daemon(system: System, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Run maglevd to its end, which it should come to on its own."""
+    command = [sys.executable, "-m", "maglev.daemon", *arguments]
+    return subprocess.run(command, env=system.variables, capture_output=True, timeout=30)
