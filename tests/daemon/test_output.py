@@ -39,10 +39,19 @@ def test_only_whole_objects_pass_as_they_are() -> None:
         assert not is_json(line)
 
 
-def test_a_line_of_supervisord_keeps_its_level() -> None:
-    line = b"2025-11-20 18:46:00,123 INFO spawned: 'watchdog' with pid 7"
-    assert foreign(line) == ("info", "supervisord", {"text": "spawned: 'watchdog' with pid 7"})
-    assert foreign(line.replace(b"INFO", b"CRIT"))[0] == "error"
+@pytest.mark.parametrize(
+    ("said", "level"),
+    [
+        ("INFO spawned: 'watchdog' with pid 7", "debug"),
+        ("INFO spawnerr: can't find command 'pyton'", "error"),
+        ("INFO gave up: watchdog entered FATAL state, too many start retries", "error"),
+        ("WARN exited: watchdog (exit status 1; not expected)", "warn"),
+        ("CRIT could not write pidfile", "error"),
+    ],
+)
+def test_supervisord_is_quoted_as_loudly_as_it_matters(said: str, level: str) -> None:
+    line = f"2025-11-20 18:46:00,123 {said}".encode()
+    assert foreign(line) == (level, "supervisord", {"text": said[5:]})
 
 
 def test_supervisords_alarm_about_its_socket_is_none() -> None:

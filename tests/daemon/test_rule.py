@@ -79,6 +79,13 @@ def test_a_stop_asks_first_and_kills_before_ten_seconds_are_over() -> None:
     assert rule.died(109.1) is Do.FINISH
 
 
+def test_a_new_supervisord_is_asked_until_it_answers_and_then_at_leisure() -> None:
+    rule = running(answered=False)
+    assert rule.pace_s <= 0.1
+    rule.answered(0.5)
+    assert rule.pace_s == rule.look_s == 2.0
+
+
 def test_the_time_to_stop_does_not_shrink_with_the_other_timers() -> None:
     rule = Supervision(Timers.scaled(0.01), 0.0)
     rule.look(0.0)

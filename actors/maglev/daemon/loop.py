@@ -237,7 +237,7 @@ class Daemon:
     def _look(self, now_s: float) -> None:
         """Ask supervisord whether it lives, every look_s and once at a time."""
         if self._rule.phase is Phase.RUNNING and not self._looking and now_s >= self._look_s:
-            self._looking, self._look_s = True, now_s + self._rule.look_s
+            self._looking, self._look_s = True, now_s + self._rule.pace_s
             self._looker.run(self._ask_supervisord)
 
     def _ask_supervisord(self) -> None:

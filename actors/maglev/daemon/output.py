@@ -15,13 +15,10 @@ from maglev.messages import LogLevel
 LINE_BYTES_MAX = 1 << 16
 
 _SUPERVISORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} ([A-Z]{4}) (.*)")
-_LEVELS: dict[str, LogLevel] = {
-    "DEBG": "debug",
-    "INFO": "info",
-    "WARN": "warn",
-    "ERRO": "error",
-    "CRIT": "error",
-}
+_LEVELS: dict[str, LogLevel] = {"WARN": "warn", "ERRO": "error", "CRIT": "error"}
+# What supervisord does all the time is for debugging, as every process says itself that it starts;
+# but it also tells so of what it cannot start.
+_INFO_BAD = ("spawnerr: ", "gave up: ")
 
 # Critical, thinks supervisord; its socket is guarded by the mode of the socket and its directory.
 _GUARDED = "running without any HTTP authentication checking"
@@ -58,7 +55,8 @@ def foreign(line: bytes) -> tuple[LogLevel, str, dict[str, object]]:
     """
     text = line.decode("utf-8", "replace")
     match = _SUPERVISORD.fullmatch(text)
-    if match:
-        level = "debug" if _GUARDED in text else _LEVELS.get(match[1], "debug")
-        return level, "supervisord", {"text": match[2]}
-    return "warn", "output", {"text": text}
+    if match is None:
+        return "warn", "output", {"text": text}
+    letters, said = match.groups()
+    level = _LEVELS.get(letters, "error" if said.startswith(_INFO_BAD) else "debug")
+    return "debug" if _GUARDED in said else level, "supervisord", {"text": said}

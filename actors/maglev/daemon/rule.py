@@ -15,6 +15,9 @@ from maglev.process import Life, next_life
 # What is left of timers.stop_s for the kernel to end and us to reap what had to be killed.
 _REAP_S = 1.0
 
+_LOOKS = 5  # within wedged_s
+_LOOKS_AT_FIRST = 20  # for each of those
+
 # Woken later than this many looks behind time, we were stopped ourselves and know nothing.
 _LOOKS_MISSED = 3
 
@@ -52,8 +55,17 @@ class Supervision:
 
     @property
     def look_s(self) -> float:
-        """Return how often supervisord is to be asked for an answer."""
-        return self._timers.wedged_s / 5
+        """Return how often supervisord is to be asked for an answer, and how long that may take."""
+        return self._timers.wedged_s / _LOOKS
+
+    @property
+    def pace_s(self) -> float:
+        """Return in which time to ask again.
+
+        A new supervisord is asked more often: its loop does nothing for its first second, unless
+        somebody calls.
+        """
+        return self.look_s if self._answered else self.look_s / _LOOKS_AT_FIRST
 
     def due_s(self, now_s: float) -> float:
         """Return when `look` is to be called next, at the latest."""
@@ -61,7 +73,7 @@ class Supervision:
             case Phase.WAITING:
                 return self.life.works_from_s
             case Phase.RUNNING:
-                return now_s + self.look_s
+                return now_s + self.pace_s
             case Phase.STOPPING:
                 return self._kill_s
 
