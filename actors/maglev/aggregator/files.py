@@ -59,10 +59,20 @@ class _Envelope(msgspec.Struct, frozen=True, array_like=True):
     body: bytes
 
 
+def packed(value: object) -> bytes:
+    """Return a typed value as bytes, for this program's own eyes."""
+    return msgspec.msgpack.encode(value)
+
+
+def unpacked(content: bytes, kind: type[T]) -> T:
+    """Return the value in bytes of `packed`; raises msgspec.MsgspecError."""
+    return msgspec.msgpack.decode(content, type=kind)
+
+
 def write(path: Path, value: msgspec.Struct) -> None:
     """Replace a file by value, durably, the previous copy kept; raises OSError."""
-    body = msgspec.msgpack.encode(value)
-    sealed = msgspec.msgpack.encode(_Envelope(VERSION, crc32(body), body))
+    body = packed(value)
+    sealed = packed(_Envelope(VERSION, crc32(body), body))
     fresh = path.with_name(f"{path.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
@@ -98,12 +108,12 @@ def read(path: Path, kind: type[T]) -> T | None:
     if len(sealed) > FILE_BYTES_MAX:
         raise Unusable(f"{path}: larger than {FILE_BYTES_MAX} bytes")
     try:
-        envelope = msgspec.msgpack.decode(sealed, type=_Envelope)
+        envelope = unpacked(sealed, _Envelope)
         if envelope.version != VERSION:
             raise Unusable(f"{path}: version {envelope.version}, this program knows {VERSION}")
         if crc32(envelope.body) != envelope.crc:
             raise Unusable(f"{path}: damaged, the checksum does not match")
-        return msgspec.msgpack.decode(envelope.body, type=kind)
+        return unpacked(envelope.body, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Unusable(f"{path}: damaged: {error}") from error
 

@@ -13,9 +13,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-import msgspec
-
 from maglev import config
+from maglev.aggregator import files
 from maglev.core.settings import Settings
 
 READ_S_MAX = 60.0
@@ -52,7 +51,7 @@ def _command(source: str) -> list[str]:
 
 def _result(status: int | None, output: bytes, errors: bytes) -> Judged:
     if status == 0:
-        return msgspec.msgpack.decode(output, type=Judged)
+        return files.unpacked(output, Judged)
     last = errors.decode(errors="replace").strip().splitlines()[-1:] or ["no word"]
     return Judged(parse_error=f"reading the configuration failed (status {status}): {last[0]}")
 
@@ -90,4 +89,4 @@ async def read_aside(path: str) -> Judged:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.msgpack.encode(judge(sys.argv[1])))
+    sys.stdout.buffer.write(files.packed(judge(sys.argv[1])))
