@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.system.system import System
+
+SCALE = 0.3
+"""All timers that the configuration does not set are this part of what they are otherwise."""
 
 FRONTENDS = {
     "www": {"primary": ["web1", "web2"], "standby": ["web3"]},
@@ -17,12 +21,17 @@ FRONTENDS = {
 Make = Callable[..., System]
 
 
+def sync_often(maglev: dict[str, Any]) -> None:
+    """Compare all of VPP with what it should have every second."""
+    maglev["vpp"]["lb"]["sync-interval"] = "1s"
+
+
 @pytest.fixture(scope="session")
 def shared() -> Iterator[System]:
     """The small system, started once."""
-    system = System()
+    system = System(SCALE)
     try:
-        system.begin(6, FRONTENDS)
+        system.begin(6, FRONTENDS, change=sync_often)
         system.start()
         yield system
         system.stop()
@@ -42,7 +51,7 @@ def make() -> Iterator[Make]:
     """Make systems that leave nothing behind."""
     made: list[System] = []
 
-    def make_one(*arguments: object, scale: float = 0.3, **more: object) -> System:
+    def make_one(*arguments: object, scale: float = SCALE, **more: object) -> System:
         system = System(scale)
         made.append(system)
         system.begin(*arguments, **more)

@@ -17,7 +17,7 @@ from typing import Any
 
 from maglev.bus.client import ask
 from maglev.messages import Answer, Request
-from maglev.process import forget_lives
+from maglev.process import life_path
 from tests.daemon.running import Running
 from tests.support import eventually
 from tests.system.backends import Backends
@@ -41,7 +41,7 @@ class System(Running):
     backends: Backends
     pace: Pace
 
-    def __init__(self, scale: float = 0.3) -> None:
+    def __init__(self, scale: float) -> None:
         super().__init__(scale)
         del self.variables["MAGLEV_SUPERVISOR_D"]  # the real programs
         self._around = ExitStack()
@@ -159,6 +159,19 @@ class System(Running):
 
         return eventually(call, deadline_s, f"{backend} at {weight}: {self.lines[-20:]}")[0]
 
+    def wait_synced(self, since: int) -> None:
+        """Wait for a sync of everything that begins later than now, as VPP is asked for all of it.
+
+        So whatever was going to be changed because of the past has been changed.
+        """
+
+        def reads() -> int:
+            calls = self.vpp.control.calls(since)
+            return sum(1 for one in calls if one["message"] == "lb_as_v2_dump")
+
+        before = reads()
+        eventually(lambda: reads() >= before + 2, 60, "two reads of VPP")
+
     # --- doing ---
 
     def ask(self, actor: str, request: Request) -> Answer:
@@ -172,30 +185,30 @@ class System(Running):
     def kill(self, *processes: str) -> None:
         """Kill actors, or supervisord, and wait until all are back and at work.
 
-        They are told from a crash loop, so that nobody waits longer each time.
+        They are told from a crash loop, so that no actor waits longer each time.
         """
         self.kill_only(*processes)
         self.wait_back()
 
     def kill_only(self, *processes: str) -> None:
         """Kill actors, or supervisord, with signal 9, and let them come back without a wait."""
-        pids = [self.pid(process) for process in processes]
-        forget_lives(self.run_dir)
-        self._old = {**self.actor_pids(), "supervisord": self.supervisord_pid()}
-        self._killed = processes
-        for pid in pids:
+        self._killed = {process: self.pid(process) for process in processes}
+        for process, pid in self._killed.items():
             os.kill(pid, signal.SIGKILL)
+            if process != "supervisord":
+                os.truncate(life_path(self.run_dir, process), 0)
 
     def wait_back(self) -> None:
         """Wait until those that were killed last are back."""
 
         def back() -> bool:
-            if not self.is_up():
-                return False
-            now = {**self.actor_pids(), "supervisord": self.supervisord_pid()}
-            return all(now[name] != self._old[name] for name in self._killed)
+            return self.is_up() and all(self.pid(one) != old for one, old in self._killed.items())
 
-        eventually(back, 60, f"{self._killed} back: {self.processes()} {self.lines[-20:]}")
+        try:
+            eventually(back, 60)
+        except AssertionError:
+            told = "\n".join(map(str, self.lines[-30:]))
+            raise AssertionError(f"{self._killed} back: {self.processes()}\n{told}") from None
 
     @contextmanager
     def stopped(self, *pids: int) -> Iterator[None]:
