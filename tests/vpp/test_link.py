@@ -5,70 +5,21 @@ import asyncio
 import socket
 import struct
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
 from maglev.vpp.link import HEADER, Garbled, Link, VppGone, VppUnavailable
 from maglev.vpp.waiters import Dump, Result
+from tests.vpp.impostor import Serve, answering, framed, impostor, welcome
 
 REPLY_S = 0.5
-NAME = b"ping_00000000"
-Serve = Callable[[socket.socket], None]
-
-
-def framed(message: bytes) -> bytes:
-    return HEADER.pack(0, len(message), 0) + message
-
-
-def welcome(message_id=16, result=0, count=1, entries=1) -> bytes:
-    table = struct.pack(">H64s", 48, NAME) * entries
-    return framed(struct.pack(">HIIiIH", message_id, 0, 0, result, 7, count) + table)
+TABLE = {"ping_00000000": 48}
 
 
 def result(context: int, retval: int, message_id: int = 48) -> bytes:
     return framed(struct.pack(">HIi", message_id, context, retval))
-
-
-@contextmanager
-def server(path: Path, serve: Serve) -> Iterator[None]:
-    """Serve one connection in a thread, by a story of its own."""
-
-    def run() -> None:
-        caller, _ = listener.accept()
-        with caller, suppress(OSError):
-            caller.settimeout(20)
-            serve(caller)
-            while caller.recv(1 << 16):
-                pass
-
-    path.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.settimeout(20)
-        listener.bind(str(path))
-        listener.listen()
-        thread = Thread(target=run)
-        thread.start()
-        try:
-            yield
-        finally:
-            thread.join()
-
-
-def answering(first: bytes, *pieces: bytes) -> Serve:
-    """Return a server that answers the greeting, and whatever comes next in pieces."""
-
-    def serve(caller: socket.socket) -> None:
-        caller.recv(16 + 70, socket.MSG_WAITALL)
-        caller.sendall(first)
-        caller.recv(16, socket.MSG_WAITALL)
-        for piece in pieces:
-            caller.sendall(piece)
-
-    return serve
 
 
 def meet(
@@ -86,7 +37,7 @@ def meet(
         finally:
             link.close()
 
-    with server(path, serve):
+    with impostor(path, serve):
         asyncio.run(run())
 
 
@@ -99,17 +50,17 @@ def waiting(link: Link) -> asyncio.Future[int]:
 
 def test_the_table_of_messages_is_learnt(tmp_path):
     async def story(link: Link) -> None:
-        assert (link.table, link.handle, link.in_flight) == ({NAME.decode(): 48}, 7, 0)
+        assert (link.table, link.handle, link.in_flight) == (TABLE, 7, 0)
 
-    meet(tmp_path / "s", answering(welcome()), story)
+    meet(tmp_path / "s", answering(welcome(TABLE)), story)
 
 
 @pytest.mark.parametrize(
     ("answer", "reason"),
     [
-        (welcome(message_id=17), "message 17 with result 0 instead of a welcome"),
-        (welcome(result=-1), "message 16 with result -1 instead of a welcome"),
-        (welcome(count=2), "a table of 2 messages in 66 bytes"),
+        (welcome(TABLE, message_id=17), "message 17 with result 0 instead of a welcome"),
+        (welcome(TABLE, result=-1), "message 16 with result -1 instead of a welcome"),
+        (welcome(TABLE, missing=1), "a table of 2 messages in 66 bytes"),
         (framed(b"HTTP/1.1 400 Bad Request\r\n"), "instead of a welcome|a table of"),
         (framed(b""), "cannot be understood"),
         (HEADER.pack(0, 1 << 31, 0), "a message of 2147483648 bytes"),
@@ -131,23 +82,31 @@ def test_replies_are_found_however_they_are_cut(tmp_path, length):
     async def story(link: Link) -> None:
         assert await asyncio.gather(*(waiting(link) for _ in range(5))) == [-1, -2, -3, -4, -5]
 
-    meet(tmp_path / "s", answering(welcome(), *pieces), story)
+    meet(tmp_path / "s", answering(welcome(TABLE), *pieces), story)
 
 
-def test_a_wrong_reply_ends_the_connection(tmp_path):
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (result(1, 0, message_id=49), "message 49 of 10 bytes where 48 was due"),
+        (framed(result(1, 0)[16:-1]), "message 48 of 9 bytes where 48 was due"),
+        (framed(b"\0"), "a message of 1 bytes"),
+    ],
+)
+def test_a_wrong_reply_ends_the_connection(tmp_path, reply, reason):
     async def story(link: Link) -> None:
-        with pytest.raises(VppGone, match="message 49 of 10 bytes where 48 was due"):
+        with pytest.raises(VppGone, match=reason):
             await waiting(link)
-        assert "where 48 was due" in await link.lost
+        assert reason in await link.lost
 
-    meet(tmp_path / "s", answering(welcome(), result(1, 0, message_id=49)), story)
+    meet(tmp_path / "s", answering(welcome(TABLE), reply), story)
 
 
 def test_silence_is_noticed_however_much_else_is_said(tmp_path):
     """Others are answered all the time; the first is not, and VPP answers in order."""
 
     def serve(caller: socket.socket) -> None:
-        answering(welcome())(caller)
+        answering(welcome(TABLE))(caller)
         context = 1
         while caller.recv(16, socket.MSG_WAITALL):
             context += 1
@@ -165,7 +124,7 @@ def test_silence_is_noticed_however_much_else_is_said(tmp_path):
 
 def test_a_slow_vpp_is_not_lost_as_long_as_it_answers_one_after_another(tmp_path):
     def serve(caller: socket.socket) -> None:
-        answering(welcome())(caller)
+        answering(welcome(TABLE))(caller)
         for context in range(1, 5):
             time.sleep(0.4)
             caller.sendall(result(context, context))
@@ -187,7 +146,7 @@ def test_a_context_is_not_given_out_while_it_waits(tmp_path):
         link._context = 0xFFFFFFFE
         assert link.context() == 1
 
-    meet(tmp_path / "s", answering(welcome()), story)
+    meet(tmp_path / "s", answering(welcome(TABLE)), story)
 
 
 def test_a_dump_ends_with_the_reply_that_ends_it():

@@ -5,12 +5,14 @@ import asyncio
 import os
 import signal
 import socket
+import struct
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from maglev.vpp.link import VppGone, VppUnavailable
 from maglev.vpp.papi import VppApi, VppChanged
+from tests.vpp.impostor import answering, framed, impostor, welcome
 from tests.vpp.simulated import Simulated, simulated_vpp
 
 REPLY_S = 1.0
@@ -103,6 +105,27 @@ def test_a_refused_definition_is_no_definition(vpp):
     vpp.control.fail("get_api_json", retval=-1)
     with pytest.raises(VppUnavailable, match="VPP answered get_api_json with -1"):
         connect(vpp.socket)
+
+
+def test_a_vpp_that_does_not_serve_its_definitions_is_unavailable(tmp_path):
+    path = tmp_path / "api.sock"
+    with (
+        impostor(path, answering(welcome({"get_api_json_01234567": 27}))),
+        pytest.raises(VppUnavailable, match="VPP does not offer get_api_json"),
+    ):
+        connect(path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", '[{"messages": 1}]'])
+def test_definitions_that_are_none_are_told(tmp_path, text):
+    table = {"get_api_json_51077d14": 27, "get_api_json_reply_ea715b59": 28}
+    reply = struct.pack(">HIiI", 28, 1, 0, len(text)) + text.encode()
+    path = tmp_path / "api.sock"
+    with (
+        impostor(path, answering(welcome(table), framed(reply))),
+        pytest.raises(VppUnavailable, match="definitions cannot be understood"),
+    ):
+        connect(path)
 
 
 def test_a_stopped_process_is_lost_after_the_deadline_and_every_call_ends(vpp):
@@ -231,5 +254,7 @@ def test_a_field_that_vpp_does_not_know_is_a_mistake_of_ours(vpp):
             api.call("show_version", {"colour": "red"})
         with pytest.raises(VppUnavailable, match=r"lb_as_set_weight of VPP .* lacks .*colour"):
             api.prepare("lb_as_set_weight", ("colour",))
+        with pytest.raises(VppUnavailable, match="cmd: String has no fixed size"):
+            api.prepare("cli_inband", ())
 
     with_api(vpp, story)

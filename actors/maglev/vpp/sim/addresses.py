@@ -63,7 +63,7 @@ def _ip6_text(address: bytes) -> str:
 def masked(prefix: Prefix) -> Prefix:
     """Return the prefix with the bits behind its length cleared."""
     address, length = prefix
-    if length == 128:
+    if length >= 128:
         return prefix
     mask = (1 << 128) - (1 << (128 - length))
     return (int.from_bytes(address, "big") & mask).to_bytes(16, "big"), length

@@ -69,8 +69,11 @@ class Words:
             address, length = addresses.from_text(address_text), int(length_text)
         except ValueError:
             return None
+        length += 0 if ":" in address_text else 96
+        if not 0 <= length <= 128:
+            return None
         self.take(word)
-        return address, length + (0 if ":" in address_text else 96)
+        return address, length
 
     def bad(self) -> str:
         """Return what is left, as VPP quotes it in an error."""

@@ -54,13 +54,13 @@ class Faults:
 def spoil(kind: Garbage, reply: bytes) -> bytes:
     """Return a framed reply spoiled in one of several ways.
 
-    `unknown`: an unknown message id.  `short`: a message that ends after its id.  `noise`: bytes
-    that are no frame and announce gigabytes.  `stray`: the reply, after one that nobody asked for.
+    `unknown`: an unknown message id.  `short`: nothing after the context.  `noise`: bytes that are
+    no frame and announce gigabytes.  `stray`: the reply, after one that nobody asked for.
     """
     if kind == "unknown" and reply:
         return reply[:16] + b"\xff\xff" + reply[18:]
     if kind == "short" and reply:
-        return bytes(8) + (2).to_bytes(4, "big") + bytes(4) + reply[16:18]
+        return bytes(8) + (6).to_bytes(4, "big") + bytes(4) + reply[16:22]
     if kind == "stray" and reply:
         return reply[:18] + b"\xff\xff\xff\xff" + reply[22:] + reply
     return bytes(range(0x40, 0x80))
