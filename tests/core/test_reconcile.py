@@ -6,6 +6,7 @@ what is there and what is wanted meet in every way.  Expectations are written do
 """
 
 from ipaddress import ip_address, ip_network
+from itertools import product
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,71 +35,67 @@ SERVERS = {
     "gre6": ["2001:db8::9", "2001:db8::10", "2001:db8::a"],
 }
 PORTS = [(), ((255, 0),), ((6, 80),), ((17, 53),), ((6, 80), (17, 53))]
-weights = st.sampled_from([0, 1, 100])
+WANTED = [
+    None,
+    *({"weight": None, "weight_absent": weight} for weight in (0, 1, 100)),
+    *({"weight": weight} for weight in (0, 1, 100)),
+    {"weight": 0, "drain": True},
+]
+# An AS in one draw: how it is wanted, its weight now, flushes due so far and remembered.
+MEETINGS = list(product(WANTED, (None, 0, 1, 100), (0, 1, 2), (None, 0, 1, 2)))
 encaps = st.sampled_from(["gre4", "gre6"])
-numbers = st.integers(0, 2)
+ports = st.sampled_from(PORTS)
+mostly = st.sampled_from([True, True, True, False])
 
 
 @st.composite
-def wanted_vips(draw, prefix, protocol, port, encap):
-    ases = []
-    for address in draw(st.lists(st.sampled_from(SERVERS[encap]), unique=True)):
-        weight = draw(st.sampled_from([None, 0, 1, 100]))
-        ases.append(
-            DesiredAs(
-                address=address,
-                backend=f"at {address}",
-                weight=weight,
-                weight_absent=draw(weights) if weight is None else 0,
-                drain=weight == 0 and draw(st.booleans()),
-                flush=draw(numbers),
-            )
-        )
-    return DesiredVip(
-        frontend=f"{prefix} {protocol} {port}",
-        prefix=prefix,
-        protocol=protocol,
-        port=port,
-        encap=encap,
-        src_ip_sticky=draw(st.booleans()),
-        ases=tuple(ases),
-    )
+def servers(draw, vip, encap, encap_now):
+    """Return what is wanted of the ASes of a VIP, their weights now, and what is remembered."""
+    wanted, weights, memory = [], {}, {}
+    for family in sorted({encap, encap_now} - {None}):
+        for address in SERVERS[family]:
+            how, weight, flush, remembered = draw(st.sampled_from(MEETINGS))
+            if how is not None and family == encap:
+                wanted.append(DesiredAs(address=address, backend="b", flush=flush, **how))
+            if weight is not None and family == encap_now:
+                weights[address] = weight
+            if remembered is not None:
+                memory[vip, address] = remembered
+    return tuple(draw(st.permutations(wanted))), weights, memory
 
 
 @st.composite
-def wanted_worlds(draw):
-    """Return what a configuration may ask for, in any order."""
-    vips = []
+def worlds(draw, stickiness=(True, False)):
+    """Return what a configuration may ask for, what a VPP may have, and what is remembered."""
+    desired, before, memory = [], [], {}
     for prefix in PREFIXES:
-        encap = draw(encaps)
-        for protocol, port in draw(st.sampled_from(PORTS)):
-            vips.append(draw(wanted_vips(prefix, protocol, port, encap)))
-    return draw(st.permutations(vips))
-
-
-@st.composite
-def actual_worlds(draw, stickiness=(True, False)):
-    """Return what a VPP may have, others' work included."""
-    world = {}
-    for prefix in PREFIXES:
-        encap = draw(encaps)
-        for protocol, port in draw(st.sampled_from(PORTS)):
-            ases = st.dictionaries(st.sampled_from(SERVERS[encap]), st.sampled_from([0, 1, 100]))
-            sticky = draw(st.sampled_from(stickiness))
-            vip = Vip(prefix, protocol, port)
-            world[vip] = ActualVip(vip, encap, sticky, draw(ases))
-    return world
-
-
-@st.composite
-def memories(draw):
-    keys = [
-        (Vip(prefix, *ports), address)
-        for prefix in PREFIXES
-        for ports in ((255, 0), (6, 80), (17, 53))
-        for address in (*SERVERS["gre4"], *SERVERS["gre6"])
-    ]
-    return {key: draw(numbers) for key in keys if draw(st.booleans())}
+        encap, there = draw(encaps), draw(ports)
+        encap_now, there_now = encap, there
+        if not draw(mostly):
+            encap_now, there_now = draw(encaps), draw(ports)
+        for protocol, port in sorted({*there, *there_now}):
+            vip, key = Vip(prefix, protocol, port), (protocol, port)
+            sides = (encap if key in there else None, encap_now if key in there_now else None)
+            ases, weights, remembered = draw(servers(vip, *sides))
+            memory |= remembered
+            sticky = draw(st.booleans())
+            sticky_now = sticky if draw(mostly) else draw(st.sampled_from(stickiness))
+            if key in there:
+                desired.append(
+                    DesiredVip(
+                        frontend=f"{vip}",
+                        prefix=prefix,
+                        protocol=protocol,
+                        port=port,
+                        encap=encap,
+                        src_ip_sticky=sticky,
+                        ases=ases,
+                    )
+                )
+            if key in there_now:
+                before.append(ActualVip(vip, encap_now, sticky_now, weights))
+    before = {one.vip: one for one in draw(st.permutations(before))}
+    return draw(st.permutations(desired)), before, memory
 
 
 def differs(one, current):
@@ -145,25 +142,28 @@ def remembering(memory, operations):
     return memory
 
 
-@given(wanted_worlds(), actual_worlds(), memories())
+@given(worlds())
 @settings(max_examples=400)
-def test_a_plan_leads_to_what_is_desired_and_vpp_refuses_nothing_of_it(desired, before, memory):
+def test_a_plan_leads_to_what_is_desired_and_vpp_refuses_nothing_of_it(world):
+    desired, before, memory = world
     vpp = StrictVpp(before).run(plan(desired, before, memory, whole=True))
     assert vpp.picture() == state_expected(desired, before)
     assert all(in_sync(one, vpp.picture()[vip_of(one)]) for one in desired)
 
 
-@given(wanted_worlds(), actual_worlds(), memories())
+@given(worlds())
 @settings(max_examples=400)
-def test_every_flush_that_is_due_is_done_once_and_no_other(desired, before, memory):
+def test_every_flush_that_is_due_is_done_once_and_no_other(world):
+    desired, before, memory = world
     vpp = StrictVpp(before).run(plan(desired, before, memory, whole=True))
     flushed = {key: count for key, count in vpp.flushes.items() if count}
     assert flushed == dict.fromkeys(flushes_expected(desired, before, memory), 1)
 
 
-@given(wanted_worlds(), actual_worlds(), memories())
+@given(worlds())
 @settings(max_examples=300)
-def test_a_second_plan_is_empty(desired, before, memory):
+def test_a_second_plan_is_empty(world):
+    desired, before, memory = world
     operations = plan(desired, before, memory, whole=True)
     memory = remembering(recalled(desired, before, memory), operations)
     world = StrictVpp(before).run(operations).picture()
@@ -172,9 +172,10 @@ def test_a_second_plan_is_empty(desired, before, memory):
     assert plan(desired, world, {}, whole=True) == []
 
 
-@given(wanted_worlds(), actual_worlds(), memories())
+@given(worlds())
 @settings(max_examples=200)
-def test_a_plan_cut_off_anywhere_can_be_planned_again(desired, before, memory):
+def test_a_plan_cut_off_anywhere_can_be_planned_again(world):
+    desired, before, memory = world
     memory = recalled(desired, before, memory)
     operations = plan(desired, before, memory, whole=True)
     made_anew = {one.vip for one in operations if isinstance(one, DelVip)}
@@ -190,9 +191,10 @@ def test_a_plan_cut_off_anywhere_can_be_planned_again(desired, before, memory):
             assert vip in made_anew or vpp.picture()[vip] == one
 
 
-@given(wanted_worlds(), actual_worlds(), memories())
+@given(worlds())
 @settings(max_examples=300)
-def test_a_vip_with_a_server_before_and_after_has_one_all_the_time(desired, before, memory):
+def test_a_vip_with_a_server_before_and_after_has_one_all_the_time(world):
+    desired, before, memory = world
     vpp, after = StrictVpp(before), state_expected(desired, before)
     operations = plan(desired, before, memory, whole=True)
     serving = [
@@ -207,9 +209,10 @@ def test_a_vip_with_a_server_before_and_after_has_one_all_the_time(desired, befo
         assert all(any(vpp.picture()[vip].ases.values()) for vip in serving)
 
 
-@given(wanted_worlds(), actual_worlds(), memories())
+@given(worlds())
 @settings(max_examples=200)
-def test_no_operation_of_a_plan_can_be_left_out(desired, before, memory):
+def test_no_operation_of_a_plan_can_be_left_out(world):
+    desired, before, memory = world
     operations = plan(desired, before, memory, whole=True)
     full = StrictVpp(before).run(operations)
     for left_out in range(len(operations)):
@@ -258,11 +261,10 @@ def interrupted(operations, before):
     return {new for new, _ in pairs} | {old for _, old in pairs}
 
 
-@given(wanted_worlds(), actual_worlds(), memories(), st.booleans())
+@given(worlds(), st.booleans())
 @settings(max_examples=400)
-def test_weights_rise_before_others_fall_and_each_class_is_in_numeric_order(
-    desired, before, memory, whole
-):
+def test_weights_rise_before_others_fall_and_each_class_is_in_numeric_order(world, whole):
+    desired, before, memory = world
     operations = plan(desired, before, memory, whole=whole)
     anew = interrupted(operations, before)
     first = [one for one in operations if one.vip in anew]
@@ -276,9 +278,10 @@ def test_weights_rise_before_others_fall_and_each_class_is_in_numeric_order(
         assert alike == sorted(alike, key=place)
 
 
-@given(wanted_worlds(), actual_worlds(), memories())
+@given(worlds())
 @settings(max_examples=300)
-def test_what_was_interrupted_is_back_before_anything_else_is_done(desired, before, memory):
+def test_what_was_interrupted_is_back_before_anything_else_is_done(world):
+    desired, before, memory = world
     operations = plan(desired, before, memory, whole=True)
     for start, operation in enumerate(operations):
         again = [
@@ -292,9 +295,10 @@ def test_what_was_interrupted_is_back_before_anything_else_is_done(desired, befo
             )
 
 
-@given(wanted_worlds(), actual_worlds(), memories(), st.integers(0, 7))
+@given(worlds(), st.integers(0, 7))
 @settings(max_examples=400)
-def test_a_sync_of_some_vips_leaves_all_others_alone(desired, before, memory, chosen):
+def test_a_sync_of_some_vips_leaves_all_others_alone(world, chosen):
+    desired, before, memory = world
     given_vips = [one for index, one in enumerate(desired) if chosen >> index & 1]
     keys = {vip_of(one) for one in given_vips}
     vpp = StrictVpp(before).run(plan(given_vips, before, memory, whole=False))
@@ -313,24 +317,21 @@ def test_a_sync_of_some_vips_leaves_all_others_alone(desired, before, memory, ch
         assert after.get(vip) == (before.get(vip) if blocked else expected[vip])
 
 
-@given(st.data(), actual_worlds(), memories(), st.booleans())
+@given(worlds(), worlds(), st.booleans())
 @settings(max_examples=400)
-def test_vpp_refuses_nothing_even_if_what_is_desired_contradicts_itself(
-    data, before, memory, whole
-):
-    keys = data.draw(st.lists(st.tuples(*map(st.sampled_from, (PREFIXES, PORTS[1:4]))), max_size=5))
-    desired = [
-        data.draw(wanted_vips(prefix, *ports[0], data.draw(encaps))) for prefix, ports in keys
-    ]
+def test_vpp_refuses_nothing_even_if_what_is_desired_contradicts_itself(world, other, whole):
+    desired, before, memory = world
+    desired = [*desired, *other[0]]
     operations = plan(desired, before, memory, whole=whole)
     world = StrictVpp(before).run(operations).picture()
     memory = remembering(recalled(desired, before, memory), operations)
     assert plan(desired, world, memory, whole=whole) == []
 
 
-@given(wanted_worlds(), actual_worlds(), memories())
+@given(worlds())
 @settings(max_examples=200)
-def test_the_picture_follows_every_operation_as_vpp_does(desired, before, memory):
+def test_the_picture_follows_every_operation_as_vpp_does(world):
+    desired, before, memory = world
     vpp, picture = StrictVpp(before), before
     for operation in plan(desired, before, memory, whole=True):
         vpp.accept(operation)
@@ -341,9 +342,10 @@ def test_the_picture_follows_every_operation_as_vpp_does(desired, before, memory
         picture = following
 
 
-@given(wanted_worlds(), actual_worlds((True, False, None)), memories())
+@given(worlds((True, False, None)))
 @settings(max_examples=300)
-def test_a_plan_does_not_depend_on_whether_the_memory_was_completed_first(desired, before, memory):
+def test_a_plan_does_not_depend_on_whether_the_memory_was_completed_first(world):
+    desired, before, memory = world
     completed = recalled(desired, before, memory)
     assert plan(desired, before, completed, whole=True) == plan(desired, before, memory, whole=True)
     assert completed.keys() == {
@@ -354,9 +356,10 @@ def test_a_plan_does_not_depend_on_whether_the_memory_was_completed_first(desire
     }
 
 
-@given(wanted_worlds(), actual_worlds((True, False, None)))
+@given(worlds((True, False, None)))
 @settings(max_examples=300)
-def test_a_vip_is_in_sync_exactly_if_a_whole_plan_would_not_touch_it(desired, before):
+def test_a_vip_is_in_sync_exactly_if_a_whole_plan_would_not_touch_it(world):
+    desired, before, _ = world
     nothing_due = {(vip_of(one), two.address): two.flush for one in desired for two in one.ases}
     touched = {one.vip for one in plan(desired, before, nothing_due, whole=True)}
     for one in desired:
