@@ -165,7 +165,9 @@ class Prober:
             effects.append(EnterNetns(said.netns))
         known = state.backends.get(said.backend)
         if known is None:
-            return [*effects, *self._begin(said, said.check, "spread")]
+            # The last process died of it.  Should this one, too, that must have been told before.
+            first: First = "late" if said.backend == self._suspect else "spread"
+            return [*effects, *self._begin(said, said.check, first)]
         if known.address != said.address:
             return [*effects, *self._begin(said, said.check, "soon")]
         return [*effects, *self._continued(known, said, said.check)]

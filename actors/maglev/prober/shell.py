@@ -30,6 +30,7 @@ from maglev.prober.state import (
     BeginProbing,
     EndProbing,
     EnterNetns,
+    First,
     NetnsEntered,
     PaceMeasured,
     Stopped,
@@ -110,12 +111,12 @@ class Shell:
         """Make some of the probes that are to begin; each takes tens of microseconds."""
         for name in list(self._to_begin)[:_BEGUN_PER_TURN]:
             begin = self._to_begin.pop(name)
-            self._begin(begin.backend, begin.first == "spread")
+            self._begin(begin.backend, begin.first)
         if not self._to_begin:
             # What lives as long as an assignment need not be looked at by every collection.
             gc.freeze()
 
-    def _begin(self, backend: Backend, spread: bool) -> None:
+    def _begin(self, backend: Backend, first: First) -> None:
         now_s = time.monotonic()
         try:
             probe = self._factory.make(backend.name, backend.address, backend.check, backend)
@@ -125,10 +126,11 @@ class Shell:
                 self._say(backend)
             return
         self._probes[backend.name] = probe
-        if spread:
-            due_s = now_s + first_wait_s(backend.check, backend.health, random())
-        else:
+        due_s = now_s + first_wait_s(backend.check, backend.health, random())
+        if first == "soon":
             due_s = self._soon_s = max(now_s, self._soon_s + SOON_SPACING_S)
+        elif first == "late":
+            due_s += self._timers.silent_s
         self._reactor.book(probe, due_s)
 
     def _enter(self, name: str) -> None:

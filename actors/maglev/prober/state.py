@@ -15,8 +15,9 @@ from maglev.core.health import Health
 from maglev.messages import Check, Verdict
 from maglev.probes.result import Result
 
-First = Literal["spread", "soon"]
-"""When the first round is: spread over a pace interval, or now, but thousands not in a burst."""
+First = Literal["spread", "soon", "late"]
+"""When the first round is: spread over a pace interval; now, but thousands not in a burst; or only
+when the aggregator must have heard all that we said before."""
 
 
 @dataclass(slots=True)

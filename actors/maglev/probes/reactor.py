@@ -164,12 +164,9 @@ class Reactor:
         wait_s = max(wait_s, 0.0)
         events = self._epoll.poll(wait_s, _EVENTS_PER_TURN)
         now_s = monotonic()
-        stood_s = max(now_s - before_s - wait_s, before_s - self._turned_at_s)
+        if now_s - before_s > wait_s + STALL_S or before_s - self._turned_at_s > STALL_S:
+            self._stall(now_s, now_s - self._turned_at_s)
         self._turned_at_s = now_s
-        if stood_s > STALL_S:
-            self._stall_at_s, self._stall_s = now_s, stood_s
-            if self._stalled is not None:
-                self._stalled(stood_s)
         self._begin(now_s)
         handlers, marker = self._handlers, self._marker
         for descriptor, ready in events:
@@ -182,6 +179,11 @@ class Reactor:
                 assert isinstance(handler, Probe), f"{handler=} {result=}"
                 self.finish(handler, result)
         marker[_WHOLE_MARK] = _NO_MARK
+
+    def _stall(self, now_s: float, stood_s: float) -> None:
+        self._stall_at_s, self._stall_s = now_s, stood_s
+        if self._stalled is not None:
+            self._stalled(stood_s)
 
     def finish(self, probe: Probe, result: Result) -> None:
         """End a round and tell its result."""
