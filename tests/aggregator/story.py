@@ -273,9 +273,10 @@ class Story:
     def disk(self, effect: Effect) -> None:
         """What the shell does about the files."""
         match effect:
-            case SaveWishes(wishes):
+            case SaveWishes(wishes, entry):
                 if not self.disk_error:
                     self.saved_wishes = wishes
+                    self.audit.append(entry)
                 self.tell(WishesSaved(self.disk_error))
             case SaveConfig(accepted, wishes):
                 if not self.disk_error:

@@ -147,7 +147,7 @@ class Cluster:
     def _written(self, process: Process, effect: Effect) -> None:
         disk = self.disk
         match effect:
-            case SaveWishes(wishes):
+            case SaveWishes(wishes, _):
                 disk.wishes = wishes
                 process.feed(WishesSaved())
             case SaveConfig(accepted, wishes):

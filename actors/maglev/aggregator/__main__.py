@@ -96,7 +96,8 @@ class Shell:
         """Write one thing; return what went wrong, in words."""
         try:
             match effect:
-                case SaveWishes(wishes):
+                case SaveWishes(wishes, entry):
+                    files.append_audit(self._directory / "audit.jsonl", entry)
                     self._write_wishes(wishes)
                 case SaveConfig(accepted, wishes):
                     write_accepted(self._directory, self._config, accepted.text)

@@ -78,9 +78,10 @@ class ReadConfig(Effect):
 
 @dataclass(frozen=True, slots=True)
 class SaveWishes(Effect):
-    """Write the wishes and fsync; WishesSaved follows."""
+    """Append to the audit file, then write the wishes and fsync; WishesSaved follows."""
 
     wishes: tuple[Wish, ...]
+    entry: AuditEntry
 
 
 @dataclass(frozen=True, slots=True)

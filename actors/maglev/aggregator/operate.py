@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operators ask for: pause, resume, disable, enable, weights.
 
-A wish is on disk before it is answered and before anything changes, so an answered wish survives
-any crash and a refused one (disk full) changes nothing.  Wishes are written one after the other:
-the first of the queue is judged, written, carried out, answered; then the next.  A reload, which
-writes the wishes too, waits for its turn among them.
+A wish, and its line in the audit file, is on disk before it is answered and before anything
+changes, so an answered wish survives any crash and a refused one (disk full) changes nothing.
+Wishes are written one after the other: the first of the queue is judged, written, carried out,
+answered; then the next.  A reload, which writes the wishes too, waits for its turn among them.
 """
 
 from __future__ import annotations
@@ -71,11 +71,12 @@ def proceed(state: State, now: Instant) -> list[Effect]:
             effects += _refuse(caller, request, judged[0], judged[1], now)
         elif isinstance(judged, str):
             operations.queue.popleft()
-            effects += _audit(request, "", "", judged, now)
+            effects += _audit(request, judged, now)
             effects.append(Reply(caller, Done(text=judged, changed=False)))
         else:
             operations.writing = True
-            effects.append(SaveWishes(tuple(_wishes_after(state, request, now).values())))
+            wishes = tuple(_wishes_after(state, request, now).values())
+            effects.append(SaveWishes(wishes, _accepted(state, request, now)))
     return effects
 
 
@@ -140,16 +141,13 @@ def _carry_out(state: State, caller: Caller, request: Ask, now: Instant) -> list
     if isinstance(refusal, tuple):
         return _refuse(caller, request, refusal[0], refusal[1], now)
     state.wishes = _wishes_after(state, request, now)
+    effects: list[Effect] = [_logged(_accepted(state, request, now))]
     if isinstance(request, SetWeight):
         frontend = state.frontends[request.frontend]
-        before = str(frontend.weights[request.pool, request.backend])
         set_weight(state, frontend, request.pool, request.backend, request.weight)
-        effects = _audit(request, before, str(request.weight), "done", now)
         return [*effects, Reply(caller, Done(), FrontendStatus)]
     backend = state.backends[request.backend]
-    before = backend.state
-    effects = set_mode(state, backend, MODE_AFTER[request.operation], request.operation, now)
-    effects += _audit(request, before, backend.state, "done", now)
+    effects += set_mode(state, backend, MODE_AFTER[request.operation], request.operation, now)
     return [*effects, Reply(caller, Done(), BackendStatus)]
 
 
@@ -177,25 +175,42 @@ def set_mode(state: State, backend: Backend, mode: Mode, code: str, now: Instant
 
 
 def _refuse(caller: Caller, request: Ask, code: Refusal, text: str, now: Instant) -> list[Effect]:
-    effects = _audit(request, "", "", f"refused: {text}", now)
+    effects = _audit(request, f"refused: {text}", now)
     return [*effects, Reply(caller, Refused(code=code, text=text))]
 
 
-def _audit(request: Ask, before: str, after: str, result: str, now: Instant) -> list[Effect]:
-    """Log a request and write it into the audit file, whatever came of it."""
+def _accepted(state: State, request: Ask, now: Instant) -> AuditEntry:
+    """Return the audit entry of a request that is to be carried out."""
+    if isinstance(request, SetWeight):
+        before = str(state.frontends[request.frontend].weights[request.pool, request.backend])
+        return _entry(request, before, str(request.weight), "done", now)
+    backend = state.backends[request.backend]
+    mode = MODE_AFTER[request.operation]
+    return _entry(request, backend.state, "unknown" if mode == "run" else mode, "done", now)
+
+
+def _entry(request: Ask, before: str, after: str, result: str, now: Instant) -> AuditEntry:
     if isinstance(request, SetWeight):
         action = f"weight {request.weight}"
         about = f"frontend {request.frontend} pool {request.pool} backend {request.backend}"
     else:
         action, about = request.operation, f"backend {request.backend}"
-    entry = AuditEntry(
+    return AuditEntry(
         now.unix_ns, request.who, request.origin, action, about, before, after, result
     )
-    return audited(entry)
+
+
+def _audit(request: Ask, result: str, now: Instant) -> list[Effect]:
+    """Log and audit a request that changed nothing."""
+    return audited(_entry(request, "", "", result, now))
 
 
 def audited(entry: AuditEntry) -> list[Effect]:
     """Return the log line and the audit entry of one mutation."""
+    return [_logged(entry), Audit(entry)]
+
+
+def _logged(entry: AuditEntry) -> Log:
     fields: dict[str, object] = {
         "who": entry.who,
         "origin": entry.origin,
@@ -205,4 +220,4 @@ def audited(entry: AuditEntry) -> list[Effect]:
         "after": entry.after,
         "result": entry.result,
     }
-    return [Log("info", "operator", fields), Audit(entry)]
+    return Log("info", "operator", fields)
