@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import zmq
 
+from maglev.actor import Asked, Caller
 from maglev.bus import wire
 from maglev.messages import Done, Heartbeat, Refused
-from tests.bus.ring import ASKED, Ring
+from tests.bus.ring import ASKED, Member, Ring
 from tests.bus.world import alarm
+from tests.support import eventually
 
 Raw = zmq.Socket[bytes]
 BEAT = Heartbeat(actor="speaker", pid=1, started_ns=0, positions={}, lag_ms_max=0.0)
@@ -143,6 +145,7 @@ def test_who_sends_too_much_is_cut_off_and_everybody_else_is_not(
     raw.send_multipart([b"SyncVpp\0", header(speaker.node.epoch), b"x" * (9 << 20)])
     raw.send_multipart([b"SyncVpp\0", header(speaker.node.epoch), wire.encode(ASKED)])
     ring.until(speaker.asked, "the connection is made anew")
+    assert speaker.notes == [], "what is too long is not even taken in"
     speaker.node.publish(alarm("web1"))
     ring.until(lambda: WEB1 in reader.levels())
 
@@ -193,3 +196,52 @@ def test_garbage_from_a_speaker_is_counted_and_the_next_message_is_heard(
     impostor.sequence += 5
     impostor.beat()
     ring.until(lambda: reader.told() == ["Synced", "Heard", "Heard"])
+
+
+def snapshot_taken_in(speaker: Member, raw: Raw) -> Caller:
+    """Have 2000 levels asked for, and return the caller before any part of them is sent."""
+    for number in range(2000):
+        speaker.node.publish(alarm(f"web{number}"))
+    speaker.turn()
+    wanted = wire.encode(wire.SnapshotWanted(("Alarm",)))
+    for topic, body in ((b"SnapshotWanted\0", wanted), (b"SyncVpp\0", wire.encode(ASKED))):
+        raw.send_multipart([topic, header(speaker.node.epoch), body])
+    callers: list[Caller] = []
+
+    def taken_in() -> bool:
+        events = speaker.node.receive(time.monotonic())
+        callers.extend(event.caller for event in events if isinstance(event, Asked))
+        return bool(callers)
+
+    eventually(taken_in)
+    return callers[0]
+
+
+def test_a_snapshot_under_way_makes_the_next_turn_due_at_once(ring: Ring, raw_socket: Open) -> None:
+    speaker, raw = ring.speaker(), raw_socket(zmq.DEALER, "speaker.rpc")
+    snapshot_taken_in(speaker, raw)
+    turns = 0
+    while speaker.node.tick(now_s := time.monotonic()) <= now_s:
+        turns += 1
+    assert turns >= 3
+    parts = [wire.decode_as(wire.SnapshotPart, received(ring, raw)[2]) for _ in range(8)]
+    assert [part.index for part in parts] == list(range(8))
+
+
+def test_a_snapshot_for_somebody_who_left_is_given_up_at_the_first_part(
+    ring: Ring, raw_socket: Open
+) -> None:
+    speaker, raw = ring.speaker(), raw_socket(zmq.DEALER, "speaker.rpc")
+    caller = snapshot_taken_in(speaker, raw)
+    raw.close()
+
+    def is_gone() -> bool:
+        speaker.node.receive(time.monotonic())
+        speaker.node.reply(caller, Done())
+        speaker.node.flush()
+        return bool(speaker.node.take_notes())
+
+    eventually(is_gone)
+    for _ in range(10):
+        speaker.turn()
+    assert [note.kind for note in speaker.notes] == ["unsent"]

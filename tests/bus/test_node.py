@@ -215,6 +215,21 @@ def test_the_answer_to_a_change_names_where_it_is_visible(ring: Ring) -> None:
     assert speaker.node.position(Alarm) == 2
 
 
+def test_the_heartbeat_has_the_positions_of_all_that_was_published_before_it(ring: Ring) -> None:
+    speaker, reader = ring.speaker(), ring.reader({"speaker": (Heartbeat,)})
+    ring.until(lambda: reader.told())
+    speaker.node.publish(alarm("web1"))
+    speaker.node.beat(lag_ms_max=1234.0)
+
+    def beats() -> list[Heartbeat]:
+        heard = (event.message for event in reader.events if isinstance(event, Heard))
+        beats = (message for message in heard if isinstance(message, Heartbeat))
+        return [beat for beat in beats if beat.lag_ms_max == 1234.0]
+
+    ring.until(beats)
+    assert beats()[0].positions["Alarm"] == 1
+
+
 def test_what_is_not_answered_ends_at_its_deadline(ring: Ring) -> None:
     speaker, reader = ring.speaker(), ring.reader()
     ring.until(lambda: reader.told())
@@ -290,6 +305,30 @@ def test_what_an_actor_does_not_declare_it_cannot_say(ring: Ring) -> None:
     speaker = ring.speaker()
     with pytest.raises(AssertionError, match="speaker does not say Refused"):
         speaker.node.publish(Refused(code="internal", text=""))  # type: ignore[arg-type]
+
+
+def test_a_message_whose_signal_a_send_used_up_makes_the_next_turn_due_at_once(
+    ring: Ring,
+) -> None:
+    speaker, reader = ring.speaker(), ring.reader()
+    ring.until(lambda: reader.told())
+    reader.node.ask("speaker", ASKED, 60.0, ask_id=0)
+    ring.until(speaker.asked)
+    caller = speaker.asked()[0].caller
+
+    def signal_was_used_up() -> bool:
+        while speaker.node.tick(time.monotonic()) <= time.monotonic():
+            speaker.turn()
+        reader.node.ask("speaker", ASKED, 60.0, ask_id=1)
+        assert select.select([speaker.node], [], [], 20.0)[0]
+        speaker.node.reply(caller, Done())
+        speaker.node.flush()
+        is_signalled = bool(select.select([speaker.node], [], [], 0)[0])
+        now_s = time.monotonic()
+        assert speaker.node.tick(now_s) <= now_s
+        return not is_signalled
+
+    eventually(signal_was_used_up)
 
 
 def test_a_wait_on_the_descriptor_never_misses_a_message(run_dir: Path) -> None:

@@ -142,6 +142,7 @@ class Mouth:
             for _ in range(min(PARTS_PER_TICK, len(snapshot.parts))):
                 if not self._send_part(now_s, connection, snapshot):
                     snapshot.parts.clear()
+                    break
             if not snapshot.parts:
                 del self._snapshots[connection]
         return now_s if self._snapshots else self._speaker.refresh_due_s()

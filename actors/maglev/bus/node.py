@@ -145,7 +145,7 @@ class Node:
         return events
 
     def publish(self, message: Level | Retraction | Edge) -> None:
-        """Say a message with the next flush; of those about one object only the last is sent."""
+        """Say a message with the next flush; of levels of one object only the last is sent."""
         assert type(message) in self._says, f"{self.name} does not say {type(message).__name__}"
         self._speaking().publish(message)
 

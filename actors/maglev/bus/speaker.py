@@ -47,13 +47,14 @@ class Speaker:
         self._refreshed_s = 0.0
 
     def say(self, message: Level | Retraction | Edge) -> None:
-        """Take a message into this turn; of those about one object only the last is sent."""
+        """Take a message into this turn; of levels of one object only the last is sent.
+
+        A retraction does not swallow the level before it: `removed` is worth a word of its own.
+        """
         key: Key | int
         match message:
-            case Level():
+            case Level() | Retraction():
                 key = (type(message).__name__, message.key())
-            case Retraction():
-                key = (message.ENDS.__name__, message.key())
             case _:
                 self._edges += 1
                 key = self._edges
@@ -73,10 +74,11 @@ class Speaker:
             except wire.Unsayable as error:
                 self.unsayable.append(str(error))
                 continue
-            if not isinstance(key, int):
+            if isinstance(message, Level):
                 self._levels.pop(key, None)
-                if isinstance(message, Level):
-                    self._levels[key] = body
+                self._levels[key] = body
+            elif isinstance(message, Retraction):
+                self._levels.pop((message.ENDS.__name__, message.key()), None)
             said.append(self._said(name, body))
         self._pending.clear()
         return said
