@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 from maglev.vpp.sim import addresses
 from maglev.vpp.sim.addresses import Prefix
@@ -218,7 +219,7 @@ def _show(words: Words, plane: Plane, version: Version, now_s: float) -> str:
 
 def _show_vips(words: Words, plane: Plane, version: Version, now_s: float) -> str:
     if words.take("verbose"):
-        return "".join(line for vip in plane.vips for line in _vip_lines(vip, version))
+        return "".join(_vip_text(vip, vip.revision, vip.used, version) for vip in plane.vips)
     # 26.06 gives up on the empty rest of the line.
     return "" if version == "26.06" else "".join(_vip_line(vip) for vip in plane.vips)
 
@@ -230,6 +231,12 @@ def _vip_line(vip: Vip) -> str:
     dscp = f"  dscp:{vip.dscp}" if vip.encap == "l3dsr" else ""
     told = f"new_size:{vip.new_len} #as:{len(vip.ases)}{removed}{port}{dscp}"
     return f"{_type(vip)} {prefix} {told}\n"
+
+
+@lru_cache(maxsize=4096)
+def _vip_text(vip: Vip, revision: int, used: bool, version: Version) -> str:
+    """Return the lines of a VIP; kept, because ten thousand ASes must not hold up other callers."""
+    return "".join(_vip_lines(vip, version))
 
 
 def _vip_lines(vip: Vip, version: Version) -> Iterator[str]:
