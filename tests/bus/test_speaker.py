@@ -40,19 +40,21 @@ def test_of_the_levels_of_one_object_in_a_turn_only_the_last_is_said() -> None:
     assert [(each.name, each.sequence) for each in said] == [("Alarm", 1), ("Alarm", 2)]
 
 
-def test_a_retraction_takes_the_place_of_the_level_it_ends() -> None:
+def test_a_retraction_does_not_swallow_the_level_before_it() -> None:
     one = Speaker(REFRESH_S)
-    one.say(alarm("web1"))
+    one.say(alarm("web1", "first"))
+    one.say(alarm("web1", "last words"))
     one.say(cleared("web1"))
-    assert words(one.flush(0.0)) == [cleared("web1")]
+    assert words(one.flush(0.0)) == [alarm("web1", "last words"), cleared("web1")]
     assert levels(one) == []
 
 
 def test_a_level_said_after_its_retraction_stands() -> None:
     one = speaker("web1")
+    one.say(alarm("web1", "swallowed"))
     one.say(cleared("web1"))
     one.say(alarm("web1", "again"))
-    assert words(one.flush(0.0)) == [alarm("web1", "again")]
+    assert words(one.flush(0.0)) == [cleared("web1"), alarm("web1", "again")]
     assert levels(one) == [alarm("web1", "again")]
 
 

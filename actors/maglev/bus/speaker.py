@@ -67,7 +67,7 @@ class Speaker:
         if not self._levels:
             self._refreshed_s = now_s
         said: list[Said] = []
-        for key, message in self._pending.items():
+        for message in self._pending.values():
             name = type(message).__name__
             try:
                 body = wire.encode(message)
@@ -75,8 +75,9 @@ class Speaker:
                 self.unsayable.append(str(error))
                 continue
             if isinstance(message, Level):
-                self._levels.pop(key, None)
-                self._levels[key] = body
+                level = (name, message.key())
+                self._levels.pop(level, None)
+                self._levels[level] = body
             elif isinstance(message, Retraction):
                 self._levels.pop((message.ENDS.__name__, message.key()), None)
             said.append(self._said(name, body))
