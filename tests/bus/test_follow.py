@@ -1,26 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One follower of one speaker, told as conversations over links that the test moves by hand."""
 
-from random import Random
-
 import pytest
 
 from maglev.actor import Heard
 from maglev.bus import wire
-from maglev.bus.follow import AskSnapshot, Follower, Rebuild, Subscribe, Unsubscribe
-from maglev.messages import Alarm, Heartbeat, LogLine, Message, ProbesSeen
-from tests.bus.world import LEVELS, NAME, TIMERS, World, alarm, cleared, seen
-
-HELD = {("Alarm", ("test", "web1")): alarm("web1")}
-
-
-def synced(*messages: Message) -> World:
-    world = World()
-    for message in messages or (alarm("web1"),):
-        world.say(message)  # type: ignore[arg-type]
-    world.deliver()
-    assert world.fold.events == ["Synced"]
-    return world
+from maglev.bus.follow import AskSnapshot, Unsubscribe
+from maglev.messages import Alarm, Heartbeat, Message, ProbesSeen
+from tests.bus.world import HELD, LEVELS, NAME, TIMERS, World, alarm, cleared, synced
 
 
 def test_a_snapshot_is_asked_for_only_when_the_token_has_come_back() -> None:
@@ -252,129 +239,6 @@ def test_parts_of_a_snapshot_may_come_twice_and_in_any_order() -> None:
     assert world.fold.levels == world.said.levels
 
 
-def test_a_speaker_that_is_silent_for_silent_s_is_lost_once() -> None:
-    world = synced()
-    world.wait(TIMERS.silent_s - 0.01)
-    assert world.fold.told_alive()
-    world.wait(0.02)
-    assert world.fold.events == ["Synced", "Lost"]
-    world.wait(100.0)
-    assert world.fold.events == ["Synced", "Lost"]
-    assert world.fold.levels == HELD, "stale, and never taken away"
-
-
-def test_a_speaker_that_was_never_there_is_not_lost() -> None:
-    world = World()
-    world.wait(100.0)
-    assert world.fold.events == []
-
-
-def test_a_lost_speaker_that_says_the_next_message_is_found() -> None:
-    world = synced()
-    world.wait(TIMERS.silent_s + 0.1)
-    world.say(alarm("web2"))
-    world.deliver()
-    assert world.fold.events == ["Synced", "Lost", "Found", "Heard"]
-
-
-def test_a_lost_speaker_of_whom_something_was_missed_is_not_found_but_synced() -> None:
-    world = synced()
-    world.wait(TIMERS.silent_s + 0.1)
-    world.say(alarm("web2"), alarm("web3"))
-    world.published.popleft()
-    world.deliver()
-    assert world.fold.events == ["Synced", "Lost"]
-    world.live(1)
-    assert world.fold.events == ["Synced", "Lost", "Synced"]
-
-
-def test_after_a_pause_of_ours_the_speaker_gets_a_fresh_chance() -> None:
-    world = synced()
-    world.now_s += 60.0
-    world.follower.excuse(world.now_s)
-    world.wait(TIMERS.silent_s - 0.1)
-    assert world.fold.events == ["Synced"]
-    world.wait(0.2)
-    assert world.fold.events == ["Synced", "Lost"]
-
-
-def test_a_state_known_to_have_a_hole_is_stale_although_frames_come() -> None:
-    world = synced()
-    world.say(alarm("web2"), alarm("web3"))
-    world.published.popleft()
-    for _ in range(12):
-        world.beat()
-        while world.published:
-            world.hear_one()
-        world.wait(0.5)
-        world.asking.clear()
-    assert world.fold.events == ["Synced", "Lost"]
-    world.live(3)
-    assert world.fold.events == ["Synced", "Lost", "Synced"]
-
-
-def test_no_heartbeat_for_rebuild_s_makes_new_sockets_and_a_new_snapshot() -> None:
-    world = synced()
-    world.topics.remove(b"Heartbeat\0")
-    for number in range(7):
-        world.say(alarm(f"web{number}"))
-        world.deliver()
-        world.wait(1.0)
-    assert [note.kind for note in world.notes] == ["rebuild"]
-    world.live(1)
-    assert world.fold.events.count("Synced") == 2
-    assert "Lost" not in world.fold.events
-    assert world.fold.levels == world.said.levels
-
-
-def test_new_sockets_are_subscribed_from_the_beginning() -> None:
-    follower = Follower("reader", NAME, LEVELS, TIMERS, Random(1))
-    first = follower.start(0.0)
-    actions = follower.tick(TIMERS.rebuild_s)
-    again = actions[actions.index(Rebuild()) + 1 :]
-    assert again[:-1] == first[:-1]
-    assert not any(isinstance(action, Unsubscribe) for action in again)
-    assert isinstance(again[-1], Subscribe)
-    assert again[-1] != first[-1], "a token is used once"
-
-
-def test_a_missing_edge_fetches_nothing() -> None:
-    world = World((*LEVELS, ProbesSeen))
-    world.deliver()
-    world.say(seen("web1"), seen("web2"), seen("web3"))
-    del world.published[1]
-    world.beat()
-    world.deliver()
-    assert world.fold.events == ["Synced", "Heard", "Heard"]
-    assert world.follower.resyncs == 0
-
-
-def test_who_hears_only_edges_needs_no_snapshot() -> None:
-    world = World((Heartbeat, LogLine))
-    while world.subscribing:
-        world.subscribe_one()
-    world.beat()
-    world.beat()
-    world.deliver()
-    assert world.fold.events == ["Synced", "Heard", "Heard"]
-    world.wait(TIMERS.silent_s + 0.1)
-    world.live(1)
-    assert world.fold.events[3:] == ["Lost", "Found", "Heard"]
-    world.restart()
-    world.live(2)
-    assert world.fold.events[6:8] == ["Synced", "Heard"]
-
-
-def test_the_heartbeat_is_told_only_to_who_asked_for_it() -> None:
-    world = synced()
-    world.live(3)
-    assert world.fold.events == ["Synced"]
-    world = World((*LEVELS, Heartbeat))
-    world.live(3)
-    assert world.fold.events[0] == "Synced"
-    assert "Heard" in world.fold.events
-
-
 def test_a_body_that_does_not_decode_is_counted_and_not_fetched_for_ever() -> None:
     world = synced()
     world.say(alarm("web2"))
@@ -487,14 +351,6 @@ def test_a_new_epoch_during_a_snapshot_begins_again_at_once_and_forgets_the_old_
     assert world.fold.events == ["Synced", "Heard"]
     assert world.fold.levels == world.said.levels
     assert world.follower.resyncs == 0
-
-
-def test_a_speaker_is_found_once() -> None:
-    world = synced()
-    world.wait(TIMERS.silent_s + 0.1)
-    world.say(alarm("web2"), alarm("web3"))
-    world.deliver()
-    assert world.fold.events == ["Synced", "Lost", "Found", "Heard", "Heard"]
 
 
 def test_every_token_is_taken_back_once() -> None:

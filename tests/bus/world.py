@@ -207,3 +207,16 @@ class World:
 
 def seen(*backends: str) -> ProbesSeen:
     return ProbesSeen(prober="prober-0", backends=backends)
+
+
+HELD = {("Alarm", ("test", "web1")): alarm("web1")}
+
+
+def synced(*messages: Message) -> World:
+    """Return a world whose follower has its snapshot of these levels, of one alarm by default."""
+    world = World()
+    for message in messages or (alarm("web1"),):
+        world.say(message)  # type: ignore[arg-type]
+    world.deliver()
+    assert world.fold.events == ["Synced"]
+    return world
