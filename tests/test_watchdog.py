@@ -27,10 +27,11 @@ class World:
             for number, name in enumerate(names)
         }
         self.lives = {
-            name: Life(process.pid, works_from_s=self.now_s)
+            name: Life(process.pid, works_from_s=self.now_s, works=True)
             for name, process in self.processes.items()
         }
         self.silent: set[str] = set()
+        self.loads: set[str] = set()  # these go to work when their wait is over
         self.supervisord_answers = True
         self.killed: list[tuple[str, float]] = []
         self.said: dict[str, ActorStatus] = {}
@@ -74,6 +75,9 @@ class World:
         """Let time go by in steps of a quarter of a second."""
         for _ in range(int(seconds * 4)):
             self.now_s += 0.25
+            for name in self.loads:
+                life = self.lives[name]
+                self.lives[name] = replace(life, works=self.now_s >= life.works_from_s)
             if self.now_s % 1 == 0:
                 for name in self.processes:
                     if name not in self.silent:
@@ -86,13 +90,14 @@ class World:
         self.now_s += seconds
         self.take(self.watchdog.handle(Woke(), self.now))
 
-    def restart(self, name: str, wait_s: float = 0.0, begins: bool = True) -> None:
-        """Give an actor a new process that will begin after wait_s."""
+    def restart(self, name: str, wait_s: float = 0.0, loads: bool = True) -> None:
+        """Give an actor a new process, that has its program loaded after wait_s or never."""
         process = self.processes[name]
         self.processes[name] = replace(process, pid=process.pid + 1000)
-        if begins:
-            starts = self.lives[name].starts + 1
-            self.lives[name] = Life(process.pid + 1000, starts, 1, self.now_s + wait_s)
+        starts = self.lives[name].starts + 1
+        self.lives[name] = Life(process.pid + 1000, starts, 1, self.now_s + wait_s)
+        if loads:
+            self.loads.add(name)
 
 
 def test_nobody_who_beats_is_replaced() -> None:
@@ -140,10 +145,23 @@ def test_who_waits_after_a_crash_is_left_alone_until_the_wait_is_over() -> None:
     assert len(world.killed) == 1
 
 
-def test_who_has_not_begun_has_a_minute_to_load_its_program() -> None:
+def test_who_has_waited_has_a_minute_to_load_its_program() -> None:
     world = World("aggregator")
     world.pass_s(20)
-    world.restart("aggregator", begins=False)
+    world.restart("aggregator", wait_s=60, loads=False)
+    world.silent = {"aggregator"}
+    world.pass_s(118)
+    assert world.killed == []
+    world.pass_s(6)
+    assert len(world.killed) == 1
+
+
+def test_who_has_not_even_its_lock_has_a_minute_to_get_it() -> None:
+    world = World("aggregator")
+    world.pass_s(20)
+    del world.lives["aggregator"]
+    process = world.processes["aggregator"]
+    world.processes["aggregator"] = replace(process, pid=9)
     world.silent = {"aggregator"}
     world.pass_s(59)
     assert world.killed == []

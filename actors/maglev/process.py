@@ -3,8 +3,8 @@
 
 supervisord restarts whatever ends, at once and for ever; slowing a crash loop down is done here.
 The state is `<run-dir>/<actor>.lock`: the lock on it makes the process the only one of its name,
-its text is the Life of the last process that held it.  Look at `next_life` for the rule and at
-`begin` for the order.
+its text is the Life of the last process that held it.  Look at `next_life` for the rule, at
+`begin` and `take_place` for the order.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Life:
     starts: int = 1  # processes of this actor since the daemon started, this one included
     crashes: int = 0  # that died young in a row before this one
     works_from_s: float = 0.0  # until then it only waits
+    works: bool = False  # its program is loaded and goes to work
     ended: bool = False  # it was stopped and had time to say so
 
 
@@ -93,6 +94,34 @@ def forget_lives(run_dir: Path) -> None:
         os.truncate(path, 0)
 
 
+def take_place(actor: str, environment: Environment) -> Life:
+    """Become the only process of this name, and wait as long as the crashes before ask for.
+
+    Stop signals are blocked afterwards, until `begin`.  Raises OSError if the run directory cannot
+    be used.  Called twice, it does nothing the second time: the launcher was here already.
+    """
+    if actor in _places:
+        return _places[actor].life
+    os.umask(0o007)
+    die_with_parent()
+    _leave_if_orphaned()
+    path = life_path(environment.run_dir, actor)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    _wait_for(lock)
+    life = next_life(read_life(path), os.getpid(), time.monotonic(), environment.timers)
+    place = _places[actor] = _Place(lock, life)
+    place.write()
+    if life.works_from_s > time.monotonic():
+        _tell(actor, environment.log_level, life)
+    try:
+        _wait(life.works_from_s)
+    except SystemExit:
+        place.leave()
+        raise
+    return life
+
+
 @contextmanager
 def begin(
     actor: str, environment: Environment, keep: Collection[Capability] = ()
@@ -105,32 +134,48 @@ def begin(
     """
     assert threading.active_count() == 1, f"{threading.enumerate()=}: capabilities are per thread"
     faulthandler.enable()
-    os.umask(0o007)
-    die_with_parent()
-    _leave_if_orphaned()
     keep_only(keep)
-    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
-    lock = _lock(life_path(environment.run_dir, actor))
-    previous = read_life(life_path(environment.run_dir, actor))
-    life = next_life(previous, os.getpid(), time.monotonic(), environment.timers)
-    _write(lock, life)
+    take_place(actor, environment)
+    place = _places[actor]
+    place.life = replace(place.life, works=True)
+    place.write()
+    for number in _STOPS:
+        signal.signal(number, _stop)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for maglevd alone
+    # What is imported by now lives as long as the process: no need to look at it again.
+    gc.collect()
+    gc.freeze()
     try:
-        if life.works_from_s > time.monotonic():
-            _tell(actor, environment.log_level, life)
-        _wait(life.works_from_s)
-        for number in _STOPS:
-            signal.signal(number, _stop)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # for maglevd alone
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
-        # What is imported by now lives as long as the process: no need to look at it again.
-        gc.collect()
-        gc.freeze()
-        yield life
+        yield place.life
     except SystemExit as stop:
         if not stop.code:
-            _write(lock, replace(life, ended=True))
+            place.leave()
         raise
-    _write(lock, replace(life, ended=True))
+    place.leave()
+
+
+@dataclass(slots=True)
+class _Place:
+    """The lock this process holds under a name."""
+
+    lock: int
+    life: Life
+
+    def write(self) -> None:
+        """Tell the life to whoever reads the file."""
+        # One write of one length: a reader never sees half of it.
+        line = json.dumps(asdict(self.life)).encode("ascii").ljust(_LINE_BYTES - 1) + b"\n"
+        assert len(line) == _LINE_BYTES, f"{line=}"
+        os.pwrite(self.lock, line, 0)
+
+    def leave(self) -> None:
+        """Note that it is given up in good order."""
+        self.life = replace(self.life, ended=True)
+        self.write()
+
+
+_places: dict[str, _Place] = {}
 
 
 def _leave_if_orphaned() -> None:
@@ -143,22 +188,15 @@ def _leave_if_orphaned() -> None:
         sys.exit("supervisord is gone")
 
 
-def _lock(path: Path) -> int:
-    """Return the locked file, once whoever else holds it is gone."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+def _wait_for(lock: int) -> None:
+    """Lock a file, once whoever else holds it is gone."""
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
         except BlockingIOError:
             _wait(time.monotonic() + LOCK_POLL_S)
-
-
-def _write(lock: int, life: Life) -> None:
-    # One write of one length: a reader never sees half of it.
-    line = json.dumps(asdict(life)).encode("ascii").ljust(_LINE_BYTES - 1) + b"\n"
-    assert len(line) == _LINE_BYTES, f"{line=}"
-    os.pwrite(lock, line, 0)
+        else:
+            return
 
 
 def _tell(actor: str, level: LogLevel, life: Life) -> None:

@@ -79,7 +79,7 @@ class Watched:
     pid: int = 0  # of the process the rest is about
     heard_s: float = 0.0  # last heartbeat; before the first one, when its wait ended
     beats: bool = False  # its process has been heard
-    begun: bool = False  # its process has begun to work
+    begun: bool = False  # its process has gone to work
     lag_ms_max: float = 0.0
 
 
@@ -182,9 +182,9 @@ class Watchdog:
         if watched.pid != process.pid:
             watched = state.actors[process.name] = Watched(process.pid, state.lived_s)
         if not watched.begun and life is not None and life.pid == process.pid:
-            # Waiting is not silence: it counts from the end of the wait.
-            watched.heard_s = state.lived_s
-            watched.begun = state.mono_s >= life.works_from_s
+            if life.works or state.mono_s < life.works_from_s:
+                watched.heard_s = state.lived_s  # waiting is not silence
+            watched.begun = life.works
         return watched
 
     def _status(self, process: ProcessInfo, life: Life | None, watched: Watched) -> ActorStatus:
@@ -210,9 +210,9 @@ class Watchdog:
         )
 
     def _silence_max_s(self, process: ProcessInfo) -> float:
-        """Return how long an actor may be silent: as long as it likes while it waits to begin.
+        """Return how long an actor may be silent; while it waits after crashes it is not.
 
-        Before it even has its lock it loads its program, which takes what the disk takes.
+        Before it goes to work it loads its program, which takes what the disk takes.
         """
         timers = self.state.timers
         return timers.wedged_s if self.state.actors[process.name].begun else timers.crash_young_s

@@ -32,7 +32,7 @@ maglev:
 
 PROGRAM = """
 [program:{name}]
-command="%(ENV_MAGLEV_PYTHON)s" {command}
+command="%(ENV_MAGLEV_PYTHON)s" -m maglev.launch {command}
 {more}
 autorestart=true
 startsecs=0
@@ -75,12 +75,13 @@ class Running:
         self._write_programs(habits or {})
 
     def _write_programs(self, habits: Mapping[str, str]) -> None:
-        standin = Path(__file__).with_name("standin.py")
         for name in ("aggregator", "programmer", "prober", "watchdog"):
-            command, more = f"{standin} {habits.get(name, '')}", ""
+            module, more = "tests.daemon.standin", ""
             if name == "watchdog" and name not in habits:
-                command = "-m maglev.watchdog"
+                module = "maglev.watchdog"
+            command = f"%(program_name)s {module} {habits.get(name, '')}"
             if name == "prober":
+                command = command.replace("_name)s", "_name)s-%(process_num)d", 1)
                 more = "process_name=%(program_name)s-%(process_num)d\n"
                 more += "numprocs=%(ENV_MAGLEV_PROBERS)s"
             text = PROGRAM.format(name=name, command=command, more=more)

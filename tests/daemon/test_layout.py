@@ -44,7 +44,10 @@ def test_every_program_is_restarted_for_ever_and_stopped_in_time(path: Path) -> 
     (section,) = parser.sections()
     program = parser[section]
     assert section == f"program:{path.stem}"
-    assert program["command"].startswith(f'"%(ENV_MAGLEV_PYTHON)s" -m maglev.{path.stem}')
+    assert program["command"].startswith(
+        '"%(ENV_MAGLEV_PYTHON)s" -m maglev.launch %(program_name)s'
+    )
+    assert f" maglev.{path.stem}" in program["command"]
     assert program["autorestart"] == "true"
     # EXITED and restart, however young it dies; FATAL only after that many failures to fork.
     assert program["startsecs"] == "0"

@@ -52,7 +52,7 @@ def test_sighup_asks_the_aggregator_to_reload_and_restarts_nothing(make: Start) 
     maglevd = running.start()
     pids = running.wait_up()
     os.kill(running.supervisord_pid(), signal.SIGHUP)  # somebody's mistake
-    maglevd.send_signal(signal.SIGHUP)
+    os.killpg(maglevd.pid, signal.SIGHUP)  # as a terminal does
     eventually(lambda: running.logged("config-reload"), 30, "config-reload")
     assert running.logged("config-reload")[0]["ok"] is True
     asked = (running.run_dir / "aggregator.asked").read_text()
