@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -87,6 +88,20 @@ def test_no_route_and_a_prohibited_one(inside: Netns) -> None:
     assert outcome(check("tcp", 80), "203.0.113.1") == Result(
         None, "", "connect: permission denied"
     )
+
+
+@needs_netns
+def test_no_port_left_is_a_fault_of_the_checker(inside: Netns) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        port = listener.getsockname()[1]
+        Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("40000 40001")
+        held = [socket.create_connection(("127.0.0.1", port)) for _ in range(2)]
+        result = outcome(check("tcp", port))
+        for sock in held:
+            sock.close()
+    assert result == Result(None, "", "connect: cannot assign requested address")
 
 
 def test_no_permission_is_a_fault_of_the_checker() -> None:

@@ -95,7 +95,9 @@ def search(regexp: str) -> Search:
     try:
         compiled = re2.compile(regexp.encode(), options)
     except re2.error as error:
-        raise BadCheck(f"response-regexp '{regexp}': {error}") from error
+        reason = error.args[0]  # bytes or text
+        text = reason.decode(errors="replace") if isinstance(reason, bytes) else reason
+        raise BadCheck(f"response-regexp '{regexp}': {text}") from error
     found: Search = compiled.search
     return found
 

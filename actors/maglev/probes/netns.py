@@ -26,8 +26,8 @@ class Netns:
     def __init__(self) -> None:
         """Begin in the namespace the process was started in, which has no name here: ''."""
         self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        found = os.fstat(self._home)
-        self._entered: tuple[int, int] | None = (found.st_dev, found.st_ino)
+        self._here = _identity(os.fstat(self._home))  # where the thread really is
+        self._entered: tuple[int, int] | None = self._here  # where it is meant to be
         self.name = ""
 
     def close(self) -> None:
@@ -42,7 +42,12 @@ class Netns:
         self.name = name
         self._entered = None
         try:
-            self._entered = _enter(_path(name)) if name else _set(self._home)
+            descriptor = os.open(_path(name), os.O_RDONLY | os.O_CLOEXEC) if name else self._home
+            try:
+                self._enter(descriptor)
+            finally:
+                if name:
+                    os.close(descriptor)
         except OSError as error:
             return f'enter netns "{name}": {words(error)}'
         return ""
@@ -55,25 +60,20 @@ class Netns:
             found = os.stat(_path(self.name))
         except OSError:
             return False
-        return (found.st_dev, found.st_ino) == self._entered
+        return _identity(found) == self._entered
+
+    def _enter(self, descriptor: int) -> None:
+        """Enter the namespace of a descriptor; needs no permission if we are in it."""
+        identity = _identity(os.fstat(descriptor))
+        if identity != self._here and _libc.setns(descriptor, _CLONE_NEWNET) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+        self._here = self._entered = identity
+
+
+def _identity(found: os.stat_result) -> tuple[int, int]:
+    return found.st_dev, found.st_ino
 
 
 def _path(name: str) -> str:
     return f"{DIRECTORY}/{name}"
-
-
-def _enter(path: str) -> tuple[int, int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return _set(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _set(descriptor: int) -> tuple[int, int]:
-    """Enter the namespace of a descriptor and return its device and inode."""
-    found = os.fstat(descriptor)
-    if _libc.setns(descriptor, _CLONE_NEWNET) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return found.st_dev, found.st_ino
