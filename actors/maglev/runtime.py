@@ -173,10 +173,8 @@ class Runtime:
                     self._perform(effect)
 
     def _write(self, level: LogLevel, msg: str, fields: dict[str, object], now: Instant) -> None:
-        if not self.log.passes(level):
-            return
         self.log.write(level, msg, fields, now.unix_ns)
-        if self.node.listened(LogLine):
+        if self.node.listened(LogLine):  # at any level: listeners have a threshold of their own
             name = self._actor.name
             line = LogLine(actor=name, at_ns=now.unix_ns, level=level, msg=msg, fields=fields)
             self.node.publish(line)
