@@ -22,6 +22,7 @@ import time
 from collections import deque
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from maglev.messages import LogLevel
@@ -31,6 +32,7 @@ QUEUE_BYTES_MAX: Final = 1 << 20
 
 LEVELS: Final[dict[LogLevel, int]] = {"debug": 0, "info": 1, "warn": 2, "error": 3}
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, default=str)
 _FIRST: Final = ("time", "level", "msg", "actor")
 # PIPE_BUF: what is written at once into a pipe appears there at once, so that supervisord, which
 # mixes the output of all actors by the chunk, never has half a line.  Longer lines take the chance.
@@ -110,7 +112,7 @@ class Log:
         }
         for name, value in fields.items():
             line[f"{name}_" if name in _FIRST else name] = value
-        text = json.dumps(line, ensure_ascii=False, default=str)
+        text = _ENCODER.encode(line)
         return text.encode(errors="backslashreplace") + b"\n"
 
     def _write_out(self) -> None:
@@ -148,8 +150,13 @@ class Log:
 def rfc3339(at_ns: int) -> str:
     """Return unix nanoseconds as UTC with microseconds, `2026-01-31T12:00:00.000001Z`."""
     seconds, nanoseconds = divmod(at_ns, 1_000_000_000)
-    moment = datetime.fromtimestamp(seconds, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{nanoseconds // 1000:06d}Z"
+    return f"{_second(seconds)}.{nanoseconds // 1000:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    # A full sync writes thousands of lines within one.
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def _write_all(fd: int, batch: bytes) -> bool:
