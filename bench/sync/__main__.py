@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """`python -m bench.sync`: print what a sync costs, next to what others take in the same run.
 
-The VPP is the simulated one in a process of its own, or with --socket a real one, whose lb plugin
-must be ours to fill and empty.  The programmer is the real process, with its log and its bus.
+The VPP is the simulated one in a process of its own, made as slow as a real one by --as-call-us, or
+with --socket a real one, whose lb plugin must be ours to fill and empty.  The programmer is the real
+process, with its log and its bus.
 """
 
 import argparse
 import statistics
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from bench.sync.others import Ceiling, Plain, calls
-from tests.programmer.rig import Rig, Sim
+from tests.programmer.rig import Rig
 from tests.programmer.world import settings, vip
+from tests.vpp.simulated import simulated_vpp
 
 from maglev.messages import DesiredAs, SyncVpp
 
@@ -43,13 +46,13 @@ def wanted(vips, ases, offset=0):
 class Vpp:
     """The VPP under test; `empty` takes away all it has."""
 
-    def __init__(self, where, path):
-        self.sim = None if path else Sim(where)
-        self.socket = Path(path) if path else self.sim.socket
+    def __init__(self, socket, control=None):
+        self.socket = socket
+        self._control = control
 
     def empty(self):
-        if self.sim:
-            self.sim.control.restart()
+        if self._control:
+            self._control.restart()
             return
         plain = Plain(self.socket)
         _, known = plain.api.lb_vip_dump()
@@ -58,9 +61,14 @@ class Vpp:
             plain.api.lb_add_del_vip_v2(**fields, is_del=True)
         plain.close()
 
-    def stop(self):
-        if self.sim:
-            self.sim.stop()
+
+@contextmanager
+def vpp_under_test(where, options):
+    if options.socket:
+        yield Vpp(Path(options.socket))
+        return
+    with simulated_vpp(where, as_call_us=options.as_call_us) as simulated:
+        yield Vpp(simulated.socket, simulated.control)
 
 
 def others(vpp, vips):
@@ -98,7 +106,7 @@ def others(vpp, vips):
 def ours(where, vpp, vips):
     """Return seconds of the programmer: a full sync, one that finds nothing, single changes."""
     where.mkdir()
-    rig = Rig(where, vpp, scale=1.0)
+    rig = Rig(where, vpp.socket)
     rig.say(settings("wait", interval_s=3600.0), *vips)
     rig.start()
     try:
@@ -143,6 +151,7 @@ def failovers(rig, vips, *, reading=False):
 def main():
     parser = argparse.ArgumentParser(prog="python -m bench.sync")
     parser.add_argument("--socket", help="of a real VPP")
+    parser.add_argument("--as-call-us", type=float, default=50.0, help="of the simulated VPP")
     parser.add_argument("--vips", type=int, default=200)
     parser.add_argument("--ases", type=int, default=10)
     options = parser.parse_args()
@@ -151,13 +160,10 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory(prefix="maglev-bench-") as directory:
         where = Path(directory)
-        vpp = Vpp(where, options.socket)
-        try:
+        with vpp_under_test(where, options) as vpp:
             for turn in range(ROUNDS):
                 rows.append((others(vpp, vips), ours(where / str(turn), vpp, vips)))
                 vpp.empty()
-        finally:
-            vpp.stop()
     report(options, number, rows)
 
 

@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from itertools import chain
 from pathlib import Path
 
 from maglev.actor import Answered, Found, Heard, Lost, Synced
@@ -28,54 +27,23 @@ from maglev.messages import (
     VipWithdrawn,
     VppStatus,
 )
-from maglev.vpp.sim.control import Control
 
-SCALE = 0.1
 ACTORS = Path(__file__).parents[2] / "actors"
-
-
-class Sim:
-    """A simulated VPP in a directory of its own."""
-
-    def __init__(self, where, version="26.10"):
-        self.socket = where / "api.sock"
-        control = where / "control.sock"
-        options = {"--socket": self.socket, "--control": control, "--version": version}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "maglev.vpp.sim", *chain(*options.items())],
-            env=os.environ | {"PYTHONPATH": str(ACTORS)},
-        )
-        give_up_s = time.monotonic() + 20
-        while True:
-            try:
-                self.control = Control(control)
-                return
-            except OSError:
-                assert time.monotonic() < give_up_s, "the simulated VPP does not start"
-                assert self.process.poll() is None, "the simulated VPP ended"
-                time.sleep(0.01)
-
-    def stop(self):
-        self.control.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
 
 
 class Rig:
     """Everything around one programmer process; `start` starts it, again if need be."""
 
-    def __init__(self, where, sim=None, *, log_level="info", scale=SCALE, api_addr=None):
+    def __init__(self, where, api_addr, *, log_level="info", scale=1.0):
         self.run_dir = where / "run"
         self.run_dir.mkdir(exist_ok=True)
         self.log = where / "programmer.log"
-        self.sim = sim
         self.timers = Timers.scaled(scale)
         self._environment = {
             "PYTHONPATH": str(ACTORS),
             "MAGLEV_RUN_DIR": str(self.run_dir),
             "MAGLEV_STATE_DIR": str(where),
-            "MAGLEV_VPP_API_ADDR": str(sim.socket) if api_addr is None else api_addr,
+            "MAGLEV_VPP_API_ADDR": str(api_addr),
             "MAGLEV_LOG_LEVEL": log_level,
             "MAGLEV_TIME_SCALE": str(scale),
         }

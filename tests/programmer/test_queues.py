@@ -48,6 +48,18 @@ def test_an_urgent_change_waits_for_no_more_than_the_bulk_window():
     assert len(vpp.vips) == 201
 
 
+def test_added_vips_and_ases_hold_up_no_change_of_weight():
+    world = ready(vip("www", 100), *many(50, 100, first=2))
+    world.hear(*many(50, *[100] * 10, first=2), *many(50, *[100] * 10, first=100))
+    world.hear(vip("www", 0))
+    sent = world.sent
+    while world.vpp.vips[key()][2]["10.0.0.1"]:
+        world.step()
+    assert world.sent - sent <= BULK_IN_FLIGHT_MAX + 1
+    world.settle()
+    assert len(world.vpp.vips) == 101
+
+
 def test_an_urgent_change_replaces_the_bulk_plan_of_its_vip():
     world = World()
     world.sync(settings(), *many(200, 100))

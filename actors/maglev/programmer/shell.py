@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from maglev.programmer.events import (
     VppLost,
     VppRead,
 )
+from maglev.programmer.trace import traced
 from maglev.runtime import Runtime
 from maglev.vpp.lb import LbPlugin
 from maglev.vpp.link import VppGone, VppUnavailable
@@ -45,7 +45,7 @@ class Shell:
         self._path = socket_path
         self._reply_s = timers.vpp_reply_s
         self._log = log
-        self._is_debug = log.passes("debug")
+        self._connector = traced(self._tell) if log.passes("debug") else VppApi
         self._api: VppApi | None = None
         self._plugin: LbPlugin | None = None
         self._retvals: list[int] = []  # not handed on yet
@@ -76,20 +76,14 @@ class Shell:
 
     def _send(self, plugin: LbPlugin, operations: tuple[Operation, ...]) -> None:
         for operation in operations:
-            if self._is_debug:
-                fields = {"call": type(operation).__name__, **asdict(operation)}
-                self._log.write("debug", "vpp-api-send", fields)
             plugin.send(operation).add_done_callback(self._answered)
 
     def _answered(self, future: asyncio.Future[int]) -> None:
         if future.exception() is not None:
             return  # VppGone: the end of the connection says why
-        retval = future.result()
-        if self._is_debug:
-            self._log.write("debug", "vpp-api-recv", {"retval": retval})
         if not self._retvals:
             asyncio.get_running_loop().call_soon(self._hand_on)
-        self._retvals.append(retval)
+        self._retvals.append(future.result())
 
     def _hand_on(self) -> None:
         if self._retvals:
@@ -98,7 +92,7 @@ class Shell:
 
     async def _connect(self) -> None:
         try:
-            api = await VppApi.connect(self._path, reply_s=self._reply_s)
+            api = await self._connector.connect(self._path, reply_s=self._reply_s)
         except VppUnavailable as why:
             self._feed(VppLost(str(why)))
             return
@@ -124,18 +118,10 @@ class Shell:
         self._feed(VppLost(closed.result()))
 
     async def _read(self, plugin: LbPlugin) -> None:
-        if self._is_debug:
-            self._log.write("debug", "vpp-api-send-multi", {"call": "read"})
         try:
             picture = await plugin.read()
         except VppGone:
             return
-        if self._is_debug:
-            fields: dict[str, object] = {
-                "vips": len(picture.vips),
-                "ases": sum(len(vip.ases) for vip in picture.vips.values()),
-            }
-            self._log.write("debug", "vpp-api-recv-multi", {"call": "read", **fields})
         if plugin is self._plugin:
             self._feed(VppRead(picture.conf, picture.vips, picture.buckets))
 
@@ -152,6 +138,9 @@ class Shell:
             await api.ping()
         except VppGone:
             return
+
+    def _tell(self, msg: str, fields: dict[str, object]) -> None:
+        self._log.write("debug", msg, fields)
 
     def _feed(self, event: Event) -> None:
         assert self.runtime is not None, f"{event} before the start"

@@ -15,6 +15,7 @@ from maglev.core.reconcile import (
     ActualVip,
     AddVip,
     Operation,
+    SetWeight,
     Vip,
     in_sync,
     plan,
@@ -111,7 +112,7 @@ def _plan(state: State, sync: Sync) -> None:
             program(state, state.know(vip_of(one)), one, sync)
         return
     whole = state.phase == "full"
-    # A VIP with urgent steps has a plan that is newer than the read.
+    # A VIP with steps that wait for their turn has a plan that is newer than the read.
     unclean = [known for known in state.known.values() if not (known.clean or known.waiting)]
     prefixes = {known.vip.prefix for known in unclean}
     concerned = [
@@ -123,7 +124,7 @@ def _plan(state: State, sync: Sync) -> None:
         state.desired[state.claims[known.vip]] for known in concerned if known.vip in state.claims
     ]
     operations = _planned(state, desired, concerned, whole=whole)
-    _put(state, operations, sync, urgent=False)
+    _put(state, operations, sync, bulk=True)
     for known in unclean:
         _settle(state, known)
     for known in list(state.known.values()):
@@ -132,13 +133,14 @@ def _plan(state: State, sync: Sync) -> None:
 
 
 def program(state: State, known: KnownVip, desired: DesiredVip, sync: Sync) -> None:
-    """Replace what is left of a VIP's plan by one for what is wanted now, ahead of bulk work."""
+    """Replace what is left of a VIP's plan by one for what is wanted now."""
     queues.drop(state, known)
     operations = _planned(state, [desired], [known], whole=False)
     if any(isinstance(operation, AddVip) for operation in operations):
         # Other VIPs matter only where this one has to be made.
         operations = _planned(state, [desired], state.known.values(), whole=False)
-    _put(state, operations, sync, urgent=True)
+    # Only weights are in a hurry: a reload that adds ASes to all VIPs is bulk work.
+    _put(state, operations, sync, bulk=any(type(one) is not SetWeight for one in operations))
     _settle(state, known)
     if state.phase == "full" and not known.busy and not known.clean:
         want(state, "obstacle")  # which only a sync of everything may remove
@@ -158,12 +160,12 @@ def picture_of(concerned: Iterable[KnownVip]) -> dict[Vip, ActualVip]:
     return {vip: actual for vip, actual in expected if actual is not None}
 
 
-def _put(state: State, operations: list[Operation], sync: Sync, *, urgent: bool) -> None:
+def _put(state: State, operations: list[Operation], sync: Sync, *, bulk: bool) -> None:
     steps = [Step(operation, sync, state.know(operation.vip)) for operation in operations]
     for step in steps:
         step.known.clean = False
         step.known.trouble.fresh = False
-    queues.put(state, steps, urgent=urgent)
+    queues.put(state, steps, bulk=bulk)
 
 
 def _settle(state: State, known: KnownVip) -> None:
