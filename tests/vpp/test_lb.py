@@ -221,7 +221,7 @@ def test_a_read_of_ten_thousand_ases_lets_others_run(vpp):
             weights_set += 1
         running.cancel()
         assert sum(len(vip.ases) for vip in reading.result().vips.values()) == 10_000
-        # A slice is half a millisecond, and the whole takes many of them.
+        # A slice is a quarter of a millisecond, and the whole takes many of them.
         assert turns > 20
         assert weights_set > 5
 

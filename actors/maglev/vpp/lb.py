@@ -23,7 +23,7 @@ from maglev.vpp.papi import VppApi
 ENCAPS = ("gre4", "gre6", "l3dsr", "nat4", "nat6")  # by VPP's numbers; only gre is made here
 IN_USE = 1  # bit 0 of an AS's flags; VPP tells of deleted ones until it collects them
 
-SLICE_S = 0.001
+SLICE_S = 0.00025
 
 _VIP_FIELDS = ("pfx.address.af", "pfx.address.un", "pfx.len", "protocol", "port")
 _AS_FIELDS = ("as_address.af", "as_address.un")
