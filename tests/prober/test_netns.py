@@ -79,6 +79,24 @@ def test_a_namespace_made_anew_never_fails_a_backend(rig: Rig) -> None:
             assert set(states(rig, "inside")) == {"up"}
 
 
+def test_a_namespace_made_anew_fails_nobody_until_something_was_reached_from_it(rig: Rig) -> None:
+    quickly = quick(0, "icmp", timeout_s=0.2, fall=1)
+    with namespace() as name:
+        rig.assign("inside", quickly, INSIDE, netns=name)
+        rig.assign("silent", quickly, "192.0.2.99", netns=name, state="up", counter=2, changes=1)
+        rig.verdict("inside", state="up")
+        rig.verdict("silent", state="down")
+        rig.heard.clear()
+        namespaces.remove(name)
+        namespaces.ip("netns", "add", name)
+        dark = f'netns "{name}" was made anew, nothing was reached from it yet'
+        assert rig.verdict("inside", fault=dark).state == "up"
+        namespaces.furnish(name)
+        rig.verdict("inside", state="up", fault="")
+        rig.verdict("silent", state="down", fault="")
+        assert set(states(rig, "inside")) == {"up"}
+
+
 def test_what_was_in_flight_when_the_namespace_changed_is_no_failure(rig: Rig) -> None:
     patient = quick(0, "icmp", timeout_s=1.0, fall=1)
     with namespace() as first, namespace() as second:

@@ -40,6 +40,11 @@ def fresh_name() -> str:
 def make(name: str) -> None:
     """Make a namespace with loopback and an interface whose neighbours do not answer."""
     ip("netns", "add", name)
+    furnish(name)
+
+
+def furnish(name: str) -> None:
+    """Make what is in a namespace; until then nothing can be reached from it, not even itself."""
     ip("-n", name, "link", "set", "lo", "up")
     ip("-n", name, "link", "add", "quiet", "type", "veth", "peer", "name", "peer")
     ip("-n", name, "link", "set", "quiet", "up")

@@ -78,6 +78,7 @@ class Shell:
         self._netns = Netns()
         self._netns_error = ""
         self._entered_at_s = 0.0
+        self._dark = False  # in a namespace made anew, from which nothing was reached yet
         self._probes: dict[str, Probe] = {}
         self._to_begin: dict[str, BeginProbing] = {}  # probes to be made, a few per turn
         self._soon_s = 0.0
@@ -149,6 +150,8 @@ class Shell:
     def _finished(self, probe: Probe, result: Result, now_s: float) -> None:
         """Count a result, book the next round, say what is new."""
         backend: Backend = probe.owner
+        if self._dark and result.passed and probe.started_s >= self._entered_at_s:
+            self._dark = False
         if result.passed is False and (self._netns.name or self._entered_at_s):
             result = self._doubted(probe, result)
         duration_s = now_s - probe.started_s
@@ -165,6 +168,11 @@ class Shell:
             return Result(None, "", f'netns "{name}" is gone or was made anew')
         if probe.started_s < self._entered_at_s:
             return Result(None, "", f'netns "{name}" was entered while the probe was under way')
+        if self._dark:
+            # Whoever made it anew may still have to make its interfaces.
+            return Result(
+                None, "", f'netns "{name}" was made anew, nothing was reached from it yet'
+            )
         return result
 
     def _say(self, backend: Backend) -> None:
@@ -236,6 +244,7 @@ class Shell:
         self._marker.alive(time.time_ns())
         if not self._netns.intact():
             self._enter(self._netns.name)
+            self._dark = True
         late = self._reactor.lateness.summary()
         self.runtime.feed(
             PaceMeasured(
