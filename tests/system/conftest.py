@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.system.places import addresses
 from tests.system.system import System
 
 SCALE = 0.3
@@ -31,7 +32,7 @@ def shared() -> Iterator[System]:
     """The small system, started once."""
     system = System(SCALE)
     try:
-        system.begin(6, FRONTENDS, change=sync_often)
+        system.begin(addresses(6), FRONTENDS, change=sync_often)
         system.start()
         yield system
         system.stop()

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from copy import deepcopy
 from typing import Any
 
 from maglev.bus.client import ask
@@ -21,7 +20,7 @@ from maglev.process import life_path
 from tests.daemon.running import Running
 from tests.support import eventually
 from tests.system.backends import Backends
-from tests.system.places import Pace, Pools, addresses, document, text, vip
+from tests.system.places import Pace, Pools, document, text, vip
 from tests.vpp.simulated import Simulated, simulated_vpp
 
 Weights = dict[str, dict[str, int]]
@@ -53,24 +52,24 @@ class System(Running):
 
     def begin(
         self,
-        backends: int,
+        addresses: Sequence[str],
         frontends: Mapping[str, Pools],
         pace: Pace | None = None,
         change: Change | None = None,
         *,
         port: int = 0,
+        netns: str = "",
     ) -> None:
-        """Start VPP and web servers (not if there is a `port` where some are) and write the file.
+        """Start VPP and web servers, and write the file; backends are called web1, web2 and so on.
 
-        Backends are called web1, web2 and so on.
+        With a `port` there are web servers already.  `netns`: where they are to be.
         """
         self.vpp = self._around.enter_context(simulated_vpp(self.dir))
         self.variables["MAGLEV_VPP_API_ADDR"] = str(self.vpp.socket)
-        places = addresses(backends)
-        self.address = {f"web{number}": one for number, one in enumerate(places, start=1)}
+        self.address = {f"web{number}": one for number, one in enumerate(addresses, start=1)}
         self.name = {one: name for name, one in self.address.items()}
         if not port:
-            self.backends = Backends(self.dir, places)
+            self.backends = Backends(self.dir, addresses, netns=netns)
             self._around.callback(self.backends.close)
             port = self.backends.port
         self.pace = pace or Pace()
@@ -86,7 +85,7 @@ class System(Running):
         """Write the configuration file, with a change that the next write knows nothing of."""
         wanted = self.document
         if change is not None:
-            wanted = _copied(wanted)
+            wanted = deepcopy(wanted)
             change(wanted["maglev"])
         self.config.write_text(text(wanted), encoding="utf-8")
 
@@ -219,7 +218,8 @@ class System(Running):
             yield
         finally:
             for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+                with suppress(ProcessLookupError):  # replaced
+                    os.kill(pid, signal.SIGCONT)
 
     def calm_down(self) -> None:
         """Have everything healthy and at work, whatever was done to it."""
@@ -228,15 +228,3 @@ class System(Running):
         self.vpp.control.clear()
         self.wait_up()
         self.wait_weights()
-
-
-def _copied(wanted: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: _copied(value) if isinstance(value, dict) else value for key, value in wanted.items()
-    }
-
-
-def run_daemon(system: System, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Run maglevd to its end, which it should come to on its own."""
-    command = [sys.executable, "-m", "maglev.daemon", *arguments]
-    return subprocess.run(command, env=system.variables, capture_output=True, timeout=30)

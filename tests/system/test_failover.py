@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import eventually
 from tests.system.conftest import FRONTENDS, Make
-from tests.system.places import Pace
+from tests.system.places import Pace, addresses
 from tests.system.stalls import Stalls
 from tests.system.system import System
 
@@ -40,7 +40,7 @@ def test_a_dead_backend_loses_its_weight_in_time_and_gets_it_back_after_its_rise
 
 def test_a_backend_that_says_nothing_any_more_loses_its_weight_in_time(make: Make) -> None:
     pace = Pace(timeout_ms=300)
-    system = make(6, FRONTENDS, pace)
+    system = make(addresses(6), FRONTENDS, pace)
     system.start()
     system.wait_weights()
     for backend in ("web1", "web4"):
