@@ -14,7 +14,7 @@ from contextlib import suppress
 from maglev import environment
 from maglev.clients.demo.show import Show
 from maglev.clients.demo.stage import Stage, Unstageable
-from maglev.clients.demo.terminal import Terminal, is_usable
+from maglev.clients.demo.terminal import Gone, audience
 from maglev.environment import BadEnvironment
 
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -25,57 +25,58 @@ class Stopped(Exception):
 
 
 def main() -> int:
-    """Run the demo and return the exit status: 0 stopped, 1 it could not run or maglevd ended."""
+    """Run the demo and return the exit status: 0 stopped, 1 it cannot run, 2 bad environment."""
     try:
         stage = Stage(environment.read(os.environ))
     except BadEnvironment as error:
-        print(f"demo: {error}", file=sys.stderr)
+        _say(str(error))
         return 2
     for number in STOPS:
         signal.signal(number, _stop)
     try:
-        return run(stage)
-    finally:
-        stage.close()
-
-
-def run(stage: Stage) -> int:
-    """Start everything and show it until it is to end."""
-    terminal: Terminal | None = None
-    show: Show | None = None
-    try:
-        if is_usable():
-            print("demo: starting ...", flush=True)
-        stage.open()
-        terminal = Terminal() if is_usable() else None
-        show = Show(stage, terminal)
-        show.run()
+        run(stage)
+    except (Stopped, Gone):
+        pass
     except Unstageable as error:
-        failure = str(error)
-    except (Stopped, OSError):
-        failure = ""  # OSError: whoever reads, or the terminal, is gone
-    else:
-        failure = ""
-    finally:
-        if terminal is not None:
-            terminal.close()
-        if show is not None:
-            show.close()
-    if failure:
-        print(f"demo: {failure}", file=sys.stderr)
+        _say(str(error))
         return 1
+    finally:
+        _ignore_stops()
+        _say("stopping ...")
+        stage.close()
     return 0
 
 
+def run(stage: Stage) -> None:
+    """Start everything and show it until it is to end."""
+    _say("starting a simulated VPP, five web servers and maglevd ...")
+    stage.open()
+    watching = audience()
+    try:
+        show = Show(stage, watching)
+        try:
+            show.run()
+        finally:
+            show.close()
+    finally:
+        watching.close()
+
+
 def _stop(number: int, frame: object) -> None:
-    """End the demo once; the second signal does not disturb the cleaning up."""
-    for again in STOPS:
-        signal.signal(again, signal.SIG_IGN)
+    # Once: the next signal shall not disturb the cleaning up.
+    _ignore_stops()
     raise Stopped
 
 
+def _ignore_stops() -> None:
+    for number in STOPS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # a terminal that was closed
+        print(f"demo: {text}", file=sys.stderr, flush=True)
+
+
 if __name__ == "__main__":
-    status = main()
-    with suppress(OSError):
-        sys.stdout.flush()
-    os._exit(status)
+    sys.exit(main())

@@ -21,7 +21,7 @@ from maglev.clients.demo.scene import Installed, Scene, Told
 from maglev.clients.demo.screen import draw, line
 from maglev.clients.demo.sentence import Rank, Sentence, Tone
 from maglev.clients.demo.stage import Stage
-from maglev.clients.demo.terminal import Terminal, keys_in
+from maglev.clients.demo.terminal import Audience, Gone, keys_in
 from maglev.core.view import Change
 from maglev.messages import (
     ActorStatus,
@@ -73,13 +73,13 @@ HEARD: Final[tuple[type[Message], ...]] = (
 
 
 class Show:
-    """Shows one stage, on a terminal or as lines."""
+    """Shows one stage to somebody."""
 
-    def __init__(self, stage: Stage, terminal: Terminal | None) -> None:
+    def __init__(self, stage: Stage, audience: Audience) -> None:
         """Attach to the daemon, which need not be there yet."""
         settings = stage.settings
         self._stage = stage
-        self._terminal = terminal
+        self._audience = audience
         self._timers = settings.timers
         self._scene = Scene(
             actors=settings.actor_names,
@@ -109,7 +109,7 @@ class Show:
             self._control.close()
 
     def run(self) -> None:
-        """Show what happens until somebody quits; raises Unstageable if maglevd ends by itself."""
+        """Show what happens until somebody quits; raises Gone, or Unstageable if maglevd ends."""
         self._tell([Sentence(Tone.PLAIN, Rank.YOU, text) for text in self._opening()])
         frame_s = 0.0
         while True:
@@ -135,21 +135,21 @@ class Show:
         poll.register(self._node.fileno(), select.POLLIN)
         if self._keys:
             poll.register(0, select.POLLIN)
-        if self._terminal is None:
-            poll.register(1, 0)
+        poll.register(1, 0)
         for fd, _ in poll.poll(max(0.0, until_s - time.monotonic()) * 1000):
             if fd == 1:
-                return False  # nobody reads any more
+                raise Gone
             if fd == 0 and not self._read_keys():
                 return False
         return True
 
     def _read_keys(self) -> bool:
-        """Do what was typed; return False to quit."""
-        typed = os.read(0, 1024).decode(errors="replace")
-        if not typed:
-            self._keys = False
-            return self._terminal is None  # a terminal that ends takes the show along
+        """Do what was typed, or came through a pipe; return False to quit."""
+        try:
+            typed = os.read(0, 1024).decode(errors="replace")
+        except OSError as error:
+            raise Gone from error
+        self._keys = bool(typed)
         for key in keys_in(typed):
             if key in QUIT:
                 return False
@@ -202,9 +202,8 @@ class Show:
             self._vpp_due_s = now_s + VPP_S
             self._look_into_vpp()
         self._tell_news()
-        if self._terminal is not None:
-            width, height = self._terminal.size()
-            self._terminal.draw(draw(self._scene, instant(), width, height))
+        if size := self._audience.size():
+            self._audience.draw(draw(self._scene, instant(), *size))
 
     def _tell_news(self) -> None:
         told = self._sentences
@@ -219,8 +218,7 @@ class Show:
         for sentence in sentences:
             told = Told(time.time_ns(), sentence)
             self._scene.story.append(told)
-            if self._terminal is None:
-                print(line(told), flush=True)
+            self._audience.tell(line(told))
 
     def _look_into_vpp(self) -> None:
         """Ask the simulated VPP itself what it has."""
@@ -254,7 +252,7 @@ def _answer(answer: Answer) -> list[Sentence]:
             if errors:
                 text = f"maglevd refuses the file, and the old one stays in force: {errors[0]}"
                 return [Sentence(Tone.BAD, Rank.YOU, text)]
-            return []
+            return [Sentence(Tone.GOOD, Rank.YOU, "maglevd accepts the file: it is in force")]
         case Done(changed=False, text=text):
             return [Sentence(Tone.PLAIN, Rank.YOU, f"maglevd says: {text}")]
         case _:

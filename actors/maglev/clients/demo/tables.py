@@ -25,7 +25,7 @@ from maglev.messages import (
 
 BUCKETS = 1024
 PROBED_S = 0.2  # how long a probe is seen
-SPACIOUS = 110  # columns from which on bars and the last answer have a place
+SPACIOUS = 110  # columns from which on bars and the last change have a place
 BAR = 10
 
 _STATES: dict[str, Style] = {"up": "good", "down": "bad"}
@@ -62,7 +62,7 @@ def _titles(width: int) -> Row:
     right = (("since", 7), ("count", 6), ("want", 5))
     title = " " + "".join(f"{name:<{columns}}" for name, columns in left)
     title += "".join(f"{name:>{columns}}" for name, columns in right) + " |VPP share"
-    return [Span("dim", f"{title}{'':<{BAR + 1}}last answer" if width >= SPACIOUS else title)]
+    return [Span("dim", f"{title}{'':<{BAR + 1}}last change" if width >= SPACIOUS else title)]
 
 
 def _heads(frontend: FrontendStatus) -> list[Span]:
@@ -103,7 +103,7 @@ def _backend(
     row += _weights(member.weight_effective, installed)
     row += _share(installed, BAR if width >= SPACIOUS else 0)
     if width >= SPACIOUS:
-        row.append(Span("dim", f" {_last_answer(status)}"))
+        row.append(Span("dim", f" {_last_change(status)}"))
     return row
 
 
@@ -144,7 +144,7 @@ def _share(installed: Installed | None, bar_width: int) -> Row:
     return row
 
 
-def _last_answer(status: BackendStatus) -> str:
+def _last_change(status: BackendStatus) -> str:
     words = (status.fault, status.code, status.detail)
     text = " ".join(word for word in words if word)
     return f"{text} {lasting(status.duration_s)}" if status.duration_s else text

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The terminal: rows of styled text out, keys in, and everything as it was when it is closed.
+"""Who watches the demo: somebody at a terminal, or whoever reads lines from a pipe.
 
-It uses the alternate screen and raw input, so that Ctrl-C is a key like any other and does not end
-`make` with an error.  The state is the terminal's own settings, kept for `close`.
+The terminal gets whole screens, and is as it was before when it is closed; input is raw, so that
+Ctrl-C is a key like any other and does not end `make` with an error.  The state is the terminal's
+own settings, kept for `close`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import termios
 import tty
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from maglev.clients.demo.styled import Row, Style
 
@@ -46,10 +47,42 @@ def keys_in(text: str) -> Iterator[str]:
             yield _ARROWS[found[1]]
 
 
-def is_usable() -> bool:
-    """Return whether there is a terminal on both sides that can be drawn on."""
-    both = sys.stdin.isatty() and sys.stdout.isatty()
-    return both and os.environ.get("TERM", "dumb") != "dumb"
+class Gone(Exception):
+    """Nobody watches any more."""
+
+
+class Audience(Protocol):
+    """Who watches."""
+
+    def size(self) -> tuple[int, int] | None:
+        """Return columns and rows; None if there is no screen."""
+
+    def draw(self, rows: list[Row]) -> None:
+        """Show a whole screen; raises Gone."""
+
+    def tell(self, line: str) -> None:
+        """Show one more line of the story; raises Gone."""
+
+    def close(self) -> None:
+        """Leave everything as it was."""
+
+
+class Reader:
+    """Gets the story line by line and no screens."""
+
+    def size(self) -> tuple[int, int] | None:
+        """Return None: there is no screen."""
+        return None
+
+    def draw(self, rows: list[Row]) -> None:
+        """Show nothing."""
+
+    def tell(self, line: str) -> None:
+        """Print a line at once; raises Gone."""
+        _write(f"{line}\n")
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class Terminal:
@@ -60,9 +93,9 @@ class Terminal:
         self._before = termios.tcgetattr(self._fd)
         self._drawn = ""
         tty.setraw(self._fd)
-        self._write(_ENTER)
+        _write(_ENTER)
 
-    def size(self) -> tuple[int, int]:
+    def size(self) -> tuple[int, int] | None:
         """Return columns and rows."""
         try:
             size = os.get_terminal_size(sys.stdout.fileno())
@@ -71,21 +104,36 @@ class Terminal:
         return max(1, size.columns), max(1, size.lines)
 
     def draw(self, rows: list[Row]) -> None:
-        """Show rows from the top left corner on, if they differ from what is shown."""
+        """Show rows from the top left corner on, if they differ from what is shown; raises Gone."""
         lines = ["".join(f"\x1b[{_SGR[span.style]}m{span.text}" for span in row) for row in rows]
         text = "\r\n".join(f"{line}\x1b[0m\x1b[K" for line in lines)
         if text != self._drawn:
             self._drawn = text
             # Between these two marks terminals that know them show nothing half drawn.
-            self._write(f"\x1b[?2026h\x1b[H{text}\x1b[J\x1b[?2026l")
+            _write(f"\x1b[?2026h\x1b[H{text}\x1b[J\x1b[?2026l")
+
+    def tell(self, line: str) -> None:
+        """Do nothing: the story is part of the screen."""
 
     def close(self) -> None:
         """Give the terminal back as it was; it may be gone."""
-        with suppress(OSError):
-            self._write(_LEAVE)
+        with suppress(Gone):
+            _write(_LEAVE)
         with suppress(termios.error):
             termios.tcsetattr(self._fd, termios.TCSADRAIN, self._before)
 
-    def _write(self, text: str) -> None:
+
+def _write(text: str) -> None:
+    try:
         sys.stdout.write(text)
         sys.stdout.flush()
+    except OSError as error:
+        # Python flushes once more at the end, and there is nobody to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Gone from error
+
+
+def audience() -> Audience:
+    """Return the terminal if there is one on both sides that can be drawn on, else a reader."""
+    both = sys.stdin.isatty() and sys.stdout.isatty()
+    return Terminal() if both and os.environ.get("TERM", "dumb") != "dumb" else Reader()

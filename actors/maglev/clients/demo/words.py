@@ -18,7 +18,6 @@ from maglev.messages import (
     ActualAs,
     Alarm,
     BackendStatus,
-    ConfigStatus,
     DesiredSettings,
     Edge,
     FrontendStatus,
@@ -44,8 +43,6 @@ def of_change(change: Change, view: View) -> list[Sentence]:
             return _vpp_changed(before, after)
         case DesiredSettings() | None as before, DesiredSettings() as after:
             return _phase_changed(before, after)
-        case ConfigStatus() as before, ConfigStatus() as after:
-            return _config_changed(before, after)
         case None, Alarm(text=text):
             return [Sentence(Tone.BAD, Rank.DAEMON, f"Alarm: {text}")]
         case Alarm(text=text), None:
@@ -157,12 +154,6 @@ def _phase_changed(before: DesiredSettings | None, after: DesiredSettings) -> li
         "full": "the warm-up is over: VPP gets all of it",
     }
     return [Sentence(Tone.PLAIN, Rank.DAEMON, texts[after.phase])]
-
-
-def _config_changed(before: ConfigStatus, after: ConfigStatus) -> list[Sentence]:
-    if before.accepted_at_ns == after.accepted_at_ns:
-        return []
-    return [Sentence(Tone.PLAIN, Rank.DAEMON, "a new configuration is in force")]
 
 
 def _synced(sync: SyncFinished) -> list[Sentence]:

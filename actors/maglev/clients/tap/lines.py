@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How one message reads as a line: aligned text for people, JSON for programs.
 
-Text shows of a level that changed only what changed, `state=up->down`; JSON has every field.  There
-is no state; look at `as_text` and `as_json`.
+Text shows of a level that changed only what changed, `state=up->down`, and of a new one what is not
+as by default; JSON has every field.  There is no state; look at `as_text` and `as_json`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from maglev.clients.tap.choose import SPOKEN
 from maglev.clients.tap.differ import MISSING, OMITTED, differences, fields_of
@@ -60,6 +60,7 @@ def as_text(line: Line, *, color: bool) -> str:
     time = datetime.fromtimestamp(line.at_ns / 1e9).strftime("%H:%M:%S.%f")[:-3]
     name = type(line.message).__name__
     key, fields = _told(line)
+    key = key if key.isprintable() else _quoted(key)
     if not color:
         columns = f"{time} {line.speaker:<{_ACTOR_WIDTH}} {name:<{_MESSAGE_WIDTH}}"
         return f"{columns} {key:<{_KEY_WIDTH}} {fields}".rstrip()
@@ -69,68 +70,81 @@ def as_text(line: Line, *, color: bool) -> str:
     return f"{columns} {_dyed(f'{key:<{_KEY_WIDTH}}', '1')} {fields}".rstrip()
 
 
-def value_text(name: str, value: object) -> str:
-    """Return a value of the field called `name` in short, without a blank outside of quotes."""
+def value_text(value: object, *, moment: str = "") -> str:
+    """Return a value in short, without a blank outside of quotes.
+
+    `moment` is the day of today as YYYY-MM-DD where the value is a unix time in nanoseconds.
+    """
     match value:
         case None:
             return "-"
         case bool():
             return str(value).lower()
-        case int() if name.endswith("_ns"):
-            return _moment(value)
+        case int() if moment:
+            return _moment(value, moment)
         case float():
             return f"{value:.6g}"
         case Struct():
-            return f"{{{_fields(value, frozenset())}}}"
+            return f"{{{_fields(value, frozenset(), moment)}}}"
         case tuple() | list():
-            return f"[{' '.join(value_text('', member) for member in value)}]"
+            return f"[{' '.join(value_text(member) for member in value)}]"
         case dict():
-            pairs = (f"{name}={value_text(str(name), member)}" for name, member in value.items())
+            pairs = (f"{name}={value_text(member)}" for name, member in value.items())
             return f"{{{' '.join(pairs)}}}"
         case _ if value is MISSING:
             return "-"
         case _:
-            text = str(value)
-            return text if _BARE.fullmatch(text) else json.dumps(text, ensure_ascii=False)
+            return _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    """Return text bare if it is a plain word, else as JSON does: nothing moves the cursor."""
+    if _BARE.fullmatch(text) and text.isprintable():
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
 def _told(line: Line) -> tuple[str, str]:
     """Return the object a message is about, and its fields or what changed in them."""
     message = line.message
+    today = f"{datetime.fromtimestamp(line.at_ns / 1e9):%Y-%m-%d}"
     if isinstance(message, LogLine):
-        pairs = (f"{name}={value_text(name, value)}" for name, value in message.fields.items())
+        pairs = (f"{name}={value_text(value)}" for name, value in message.fields.items())
         return message.msg, " ".join((message.level, *pairs))
     key = "/".join(message.key()) if isinstance(message, Level | Retraction) else ""
     if line.gone:
         return key, "gone"
     if line.before is not None:
         return key, " ".join(
-            f"{one.path}={value_text(_last(one.path), one.before)}"
-            f"->{value_text(_last(one.path), one.after)}"
+            f"{one.path}={_named(one.path, one.before, today)}"
+            f"->{_named(one.path, one.after, today)}"
             for one in differences(line.before, message)
         )
     keys = frozenset(message.KEY) if isinstance(message, Level | Retraction) else frozenset()
-    return key, _fields(message, keys)
+    return key, _fields(message, keys, today)
 
 
-def _fields(struct: Struct, without: frozenset[str]) -> str:
-    """Return the fields of a struct that say something: no empty ones, no history."""
+def _fields(struct: Struct, without: frozenset[str], today: str) -> str:
+    """Return the fields of a struct that say something: none that is as by default, no history."""
+    defaults = {one.name: one.default for one in structs.fields(struct)}
+    values = structs.asdict(struct)
     return " ".join(
-        f"{name}={value_text(name, value)}"
-        for name in struct.__struct_fields__
-        if name not in without | OMITTED and (value := getattr(struct, name)) not in ("", ())
+        f"{name}={_named(name, value, today)}"
+        for name, value in values.items()
+        if name not in without | OMITTED and value != defaults[name]
     )
 
 
-def _last(path: str) -> str:
-    return path.rpartition(".")[2]
+def _named(path: str, value: object, today: str) -> str:
+    return value_text(value, moment=today if path.endswith("_ns") else "")
 
 
-def _moment(at_ns: int) -> str:
-    """Return unix nanoseconds as local time, with the date; `-` for 0, which means never."""
+def _moment(at_ns: int, today: str) -> str:
+    """Return unix nanoseconds as local time, with the date if it is not today; `-` for never."""
     if at_ns == 0:
         return "-"
-    return datetime.fromtimestamp(at_ns / 1e9).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3]
+    day, _, time = datetime.fromtimestamp(at_ns / 1e9).isoformat("T", "milliseconds").partition("T")
+    return time if day == today else f"{day}T{time}"
 
 
 def _kind(message: Message) -> str:

@@ -20,7 +20,7 @@ from maglev.clients.tap.differ import differences
 from maglev.clients.tap.lines import Line
 from maglev.core.view import Change, View
 from maglev.environment import Environment
-from maglev.messages import Level
+from maglev.messages import Level, Message
 
 LOOK_S: Final = 1.0
 """How often to look for actors that were not there before."""
@@ -62,9 +62,12 @@ class Tap:
         while set(actors) - heard.keys() and time.monotonic() < until_s:
             for event in self._turn(until_s):
                 if isinstance(event, Synced):
-                    levels = [one for one in event.messages if self._choice.shows(one)]
                     at_ns = time.time_ns()
-                    heard[event.speaker] = [Line(at_ns, event.speaker, one) for one in levels]
+                    heard[event.speaker] = [
+                        Line(at_ns, event.speaker, level)
+                        for level in sorted(event.messages, key=_place)
+                        if self._choice.shows(level)
+                    ]
         for actor in actors:
             for line in heard.get(actor, ()):
                 self._show(line)
@@ -142,3 +145,8 @@ class Tap:
     def _show_chosen(self, line: Line) -> None:
         if self._choice.shows(line.message):
             self._show(line)
+
+
+def _place(message: Message) -> tuple[str, tuple[str, ...]]:
+    """Return what a snapshot is sorted by."""
+    return type(message).__name__, message.key() if isinstance(message, Level) else ()
