@@ -33,7 +33,7 @@ def launch(tmp_path: Path) -> Iterator[Launch]:
         launched.append(
             subprocess.Popen(
                 [sys.executable, "-m", "maglev.launch", *arguments],
-                env={**os.environ, **surroundings, "MAGLEV_TIME_SCALE": "0.01", **variables},
+                env={**os.environ, **surroundings, "MAGLEV_TIME_SCALE": "0.1", **variables},
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )

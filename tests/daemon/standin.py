@@ -23,10 +23,14 @@ from maglev.runtime import Runtime
 
 CHATTER_S = 0.01
 CHATTER_LINES = 40
+CHATTER_LINES_MAX = 20_000  # 3.4 MB
 
 
 class StandIn:
-    """Answers ReloadConfig; when chatty, says 4,000 lines a second to its log."""
+    """Answers ReloadConfig; when chatty, says 4,000 lines a second to its log, until it has done.
+
+    Then there is a file `<run-dir>/<name>.said`.
+    """
 
     hears: ClassVar[tuple[type[Message], ...]] = ()
     says: ClassVar[tuple[type[Message], ...]] = ()
@@ -36,6 +40,7 @@ class StandIn:
         self.name = name
         self._run_dir = run_dir
         self._chat = log
+        self._said = 0
 
     def start(self, now: Instant) -> Sequence[Effect]:
         return [WakeAt(now.mono_s)] if self._chat else []
@@ -50,7 +55,10 @@ class StandIn:
                 assert self._chat is not None
                 for number in range(CHATTER_LINES):
                     self._chat.write("info", "chatter", {"number": number, "text": "x" * 100})
-                return [WakeAt(now.mono_s + CHATTER_S)]
+                self._said += CHATTER_LINES
+                if self._said < CHATTER_LINES_MAX:
+                    return [WakeAt(now.mono_s + CHATTER_S)]
+                (self._run_dir / f"{self.name}.said").touch()
         return []
 
 

@@ -182,9 +182,7 @@ def test_nobody_who_does_not_read_the_log_stops_anything(make: Start) -> None:
 def test_lines_that_could_not_be_written_are_counted_once_they_can(make: Start) -> None:
     running = make(prober="chatty")
     maglevd = running.start(reads=False)
-    running.wait_up()
-    until_s = time.monotonic() + 2
-    eventually(lambda: time.monotonic() > until_s)
+    eventually(lambda: all((running.run_dir / f"prober-{n}.said").exists() for n in (0, 1)), 60)
     running.start_reading(maglevd)
     eventually(lambda: running.logged("log-dropped"), 30, "log-dropped")
     stop_in_time(running)
