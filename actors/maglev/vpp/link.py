@@ -2,9 +2,9 @@
 """One connection to VPP's API socket: frames go out in bursts, replies come in by their context.
 
 VPP answers a client's messages in order, so the oldest one that waits tells whether VPP is still
-there, and one timer bounds every wait.  Replies are handled in slices of a quarter of a millisecond,
-so that the answer to a dump of ten thousand ASes never holds up the loop.  The state is a Link;
-look at `_work` for the way of a reply.  Wire format: VPP, src/vlibmemory/socket_api.c.
+there, and one timer bounds every wait.  Replies are handled in slices of a quarter millisecond, so
+that the answer to a dump of ten thousand ASes never holds up the loop.  The state is a Link; look
+at `_work` for the way of a reply.  Wire format: VPP, src/vlibmemory/socket_api.c.
 """
 
 from __future__ import annotations
