@@ -143,7 +143,7 @@ def remembering(memory, operations):
 
 
 @given(worlds())
-@settings(max_examples=400)
+@settings(max_examples=300)
 def test_a_plan_leads_to_what_is_desired_and_vpp_refuses_nothing_of_it(world):
     desired, before, memory = world
     vpp = StrictVpp(before).run(plan(desired, before, memory, whole=True))
@@ -152,7 +152,7 @@ def test_a_plan_leads_to_what_is_desired_and_vpp_refuses_nothing_of_it(world):
 
 
 @given(worlds())
-@settings(max_examples=400)
+@settings(max_examples=300)
 def test_every_flush_that_is_due_is_done_once_and_no_other(world):
     desired, before, memory = world
     vpp = StrictVpp(before).run(plan(desired, before, memory, whole=True))
@@ -161,7 +161,7 @@ def test_every_flush_that_is_due_is_done_once_and_no_other(world):
 
 
 @given(worlds())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_second_plan_is_empty(world):
     desired, before, memory = world
     operations = plan(desired, before, memory, whole=True)
@@ -173,7 +173,7 @@ def test_a_second_plan_is_empty(world):
 
 
 @given(worlds())
-@settings(max_examples=200)
+@settings(max_examples=150)
 def test_a_plan_cut_off_anywhere_can_be_planned_again(world):
     desired, before, memory = world
     memory = recalled(desired, before, memory)
@@ -192,7 +192,7 @@ def test_a_plan_cut_off_anywhere_can_be_planned_again(world):
 
 
 @given(worlds())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_vip_with_a_server_before_and_after_has_one_all_the_time(world):
     desired, before, memory = world
     vpp, after = StrictVpp(before), state_expected(desired, before)
@@ -210,7 +210,7 @@ def test_a_vip_with_a_server_before_and_after_has_one_all_the_time(world):
 
 
 @given(worlds())
-@settings(max_examples=200)
+@settings(max_examples=150)
 def test_no_operation_of_a_plan_can_be_left_out(world):
     desired, before, memory = world
     operations = plan(desired, before, memory, whole=True)
@@ -262,7 +262,7 @@ def interrupted(operations, before):
 
 
 @given(worlds(), st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_weights_rise_before_others_fall_and_each_class_is_in_numeric_order(world, whole):
     desired, before, memory = world
     operations = plan(desired, before, memory, whole=whole)
@@ -279,7 +279,7 @@ def test_weights_rise_before_others_fall_and_each_class_is_in_numeric_order(worl
 
 
 @given(worlds())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_what_was_interrupted_is_back_before_anything_else_is_done(world):
     desired, before, memory = world
     operations = plan(desired, before, memory, whole=True)
@@ -296,7 +296,7 @@ def test_what_was_interrupted_is_back_before_anything_else_is_done(world):
 
 
 @given(worlds(), st.integers(0, 7))
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_a_sync_of_some_vips_leaves_all_others_alone(world, chosen):
     desired, before, memory = world
     given_vips = [one for index, one in enumerate(desired) if chosen >> index & 1]
@@ -318,7 +318,7 @@ def test_a_sync_of_some_vips_leaves_all_others_alone(world, chosen):
 
 
 @given(worlds(), worlds(), st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=150)
 def test_vpp_refuses_nothing_even_if_what_is_desired_contradicts_itself(world, other, whole):
     desired, before, memory = world
     desired = [*desired, *other[0]]
@@ -329,7 +329,7 @@ def test_vpp_refuses_nothing_even_if_what_is_desired_contradicts_itself(world, o
 
 
 @given(worlds())
-@settings(max_examples=200)
+@settings(max_examples=150)
 def test_the_picture_follows_every_operation_as_vpp_does(world):
     desired, before, memory = world
     vpp, picture = StrictVpp(before), before
@@ -343,7 +343,7 @@ def test_the_picture_follows_every_operation_as_vpp_does(world):
 
 
 @given(worlds((True, False, None)))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_plan_does_not_depend_on_whether_the_memory_was_completed_first(world):
     desired, before, memory = world
     completed = recalled(desired, before, memory)
@@ -357,7 +357,7 @@ def test_a_plan_does_not_depend_on_whether_the_memory_was_completed_first(world)
 
 
 @given(worlds((True, False, None)))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_vip_is_in_sync_exactly_if_a_whole_plan_would_not_touch_it(world):
     desired, before, _ = world
     nothing_due = {(vip_of(one), two.address): two.flush for one in desired for two in one.ases}
