@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from maglev.probes.calendar import SLOTS_PER_S
 from maglev.probes.lateness import Lateness
 from maglev.probes.probe import BOOKED, FLYING, IDLE, QUEUED, Probe, mark_of
 from maglev.probes.reactor import STALL_S, Reactor
@@ -80,8 +81,8 @@ class Bed:
         """Note a result."""
         self.told.append((probe, result))
 
-    def book(self, probe: Probe, in_s: float = 0.0) -> Probe:
-        """Book a probe from now."""
+    def book(self, probe: Probe, in_s: float = -1 / SLOTS_PER_S) -> Probe:
+        """Book a probe from now; by default so that the next turn starts it."""
         self.reactor.book(probe, time.monotonic() + in_s)
         return probe
 
@@ -212,7 +213,7 @@ def test_thousands_of_cancelled_bookings_take_no_room(bed: Bed) -> None:
             bed.reactor.cancel(probe)
         for probe in keep:
             bed.book(probe, 3600.0 - bed.reactor.probes_total)
-    assert len(bed.reactor._heap) < 1000
+    assert len(bed.reactor._calendar) < 1000
     assert all(probe.state == BOOKED for probe in keep)
 
 
@@ -323,7 +324,7 @@ def test_the_marker_names_whose_answer_is_handled_and_nobody_between() -> None:
     names = ["web1", "web2"]
     probes = [Puppet(name, timeout_s=0.05) for name in names]
     for probe in probes:
-        reactor.book(probe, time.monotonic())
+        reactor.book(probe, time.monotonic() - 1 / SLOTS_PER_S)
     reactor.turn(0.0)
     assert bytes(marker) == bytes(256)
     probes[0].tell()

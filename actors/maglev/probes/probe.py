@@ -8,7 +8,6 @@ times in the fields that only the reactor writes; look at `Probe` for what a kin
 
 from __future__ import annotations
 
-from itertools import count
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from maglev.probes.result import Result
@@ -23,8 +22,7 @@ FLYING: Final = 3
 
 MARK_BYTES: Final = 256
 NEVER_S: Final = float("inf")
-
-_serials = count()
+NEVER: Final = 1 << 62
 
 
 def mark_of(name: str) -> bytes:
@@ -45,10 +43,9 @@ class Probe:
     """One round after the other: start, then ready until there is a result or the time is up."""
 
     __slots__ = (
-        "entry_s",
         "mark",
         "owner",
-        "serial",
+        "slot",
         "started_s",
         "state",
         "timeout_s",
@@ -60,10 +57,9 @@ class Probe:
         self.mark = mark_of(name)
         self.owner = owner
         self.timeout_s = timeout_s
-        self.serial = next(_serials)
         self.state: int = IDLE
         self.when_s = NEVER_S  # booked: due; flying: deadline
-        self.entry_s = NEVER_S  # when the reactor looks at it next
+        self.slot = NEVER  # of its live entry in the calendar
         self.started_s = 0.0
 
     def start(self, reactor: Reactor) -> Result | None:

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The loop under all probes: one epoll, one heap of times, a cap on what is in flight.
+"""The loop under all probes: one epoll, one calendar, a cap on what is in flight.
 
-A probe has one live entry in the heap, for its start or for its deadline.  A time that moves later
-keeps its entry, which is moved when it comes up; so a round costs two sifts and leaves no litter.
-Descriptors are edge-triggered and bounded in number per turn, and starts go before answers, so that
-a flood of answers does not make starts late.  Look at `turn`.
+Descriptors are edge-triggered, the work of a turn is bounded, and starts go before answers, so that
+a flood of answers does not make starts late.  The times of a probe are in the probe, its bookings
+in the calendar; look at `turn`.
 """
 
 from __future__ import annotations
@@ -13,17 +12,16 @@ import resource
 import select
 from collections import deque
 from collections.abc import Callable
-from heapq import heapify, heappop, heappush, heapreplace
 from time import monotonic
 from typing import Protocol
 
+from maglev.probes.calendar import Calendar
 from maglev.probes.lateness import Lateness
 from maglev.probes.probe import (
     BOOKED,
     FLYING,
     IDLE,
     MARK_BYTES,
-    NEVER_S,
     QUEUED,
     Handler,
     Probe,
@@ -38,7 +36,6 @@ IN_FLIGHT_MAX = 16_384
 _EVENTS_PER_TURN = 32
 _STARTS_PER_TURN = 32
 _DESCRIPTORS_KEPT = 128  # for the bus, logs, namespaces and the interpreter
-_LITTER_MIN = 256
 _WHOLE_MARK = slice(0, MARK_BYTES)
 _NO_MARK = bytes(MARK_BYTES)
 STREAM_EVENTS = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
@@ -85,18 +82,17 @@ class Reactor:
         self._marker = memoryview(bytearray(MARK_BYTES)) if marker is None else marker
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
-        self._heap: list[tuple[float, int, Probe]] = []
-        self._litter = 0  # entries of cancelled probes
-        self._queue: deque[Probe] = deque()
+        self._calendar = Calendar()
+        self._due: list[Probe] = []  # their time has come, and they were not looked at yet
+        self._queue: deque[Probe] = deque()  # to be started as soon as there is a place
         self._turned_at_s = monotonic()
         self._stall_at_s = 0.0
         self._stall_s = 0.0
 
     def close(self) -> None:
         """End all probes and give the epoll descriptor back."""
-        for _, _, probe in list(self._heap):
-            if probe.state == FLYING:
-                self.cancel(probe)
+        for probe in [one for one in self._handlers.values() if isinstance(one, Probe)]:
+            self.cancel(probe)
         self._epoll.close()
 
     # --- bookings ---------------------------------------------------------------------------------
@@ -106,12 +102,7 @@ class Reactor:
         assert probe.state in (IDLE, BOOKED), f"{probe.state=} {probe.mark=}"
         probe.state = BOOKED
         probe.when_s = due_s
-        if due_s < probe.entry_s:
-            if probe.entry_s != NEVER_S:
-                self._litter += 1
-                self._sweep()
-            probe.entry_s = due_s
-            heappush(self._heap, (due_s, probe.serial, probe))
+        self._calendar.put(probe, due_s)
 
     def cancel(self, probe: Probe) -> None:
         """End a probe: no result, no further round."""
@@ -119,29 +110,7 @@ class Reactor:
             self.in_flight -= 1
             probe.close(self)
         probe.state = IDLE
-        probe.when_s = NEVER_S
-        if probe.entry_s != NEVER_S:
-            self._litter += 1
-            self._sweep()
-
-    def _sweep(self) -> None:
-        """Take dead entries out of the heap once there are more of them than of live ones."""
-        if self._litter < max(_LITTER_MIN, len(self._heap) // 2):
-            return
-        live = []
-        for entry in self._heap:
-            entry_s, _, probe = entry
-            if entry_s == probe.entry_s and probe.state == IDLE:
-                probe.entry_s = NEVER_S
-            elif entry_s == probe.entry_s:
-                live.append(entry)
-        heapify(live)
-        self._heap[:] = live
-        self._litter = 0
-
-    def next_s(self) -> float:
-        """Return when the reactor has something to do even if no descriptor gets ready."""
-        return self._heap[0][0] if self._heap else NEVER_S
+        self._calendar.drop(probe)
 
     # --- descriptors ------------------------------------------------------------------------------
 
@@ -159,9 +128,7 @@ class Reactor:
     def turn(self, wait_s: float) -> None:
         """Wait up to wait_s seconds, less if a probe is due; do what is to be done, in bounds."""
         before_s = monotonic()
-        if self._heap:
-            wait_s = min(wait_s, self._heap[0][0] - before_s)
-        wait_s = max(wait_s, 0.0)
+        wait_s = 0.0 if self._due else max(0.0, min(wait_s, self._calendar.next_s() - before_s))
         events = self._epoll.poll(wait_s, _EVENTS_PER_TURN)
         now_s = monotonic()
         if now_s - before_s > wait_s + STALL_S or before_s - self._turned_at_s > STALL_S:
@@ -204,60 +171,49 @@ class Reactor:
         The time of this turn counts, not the present: should the process be stopped right here, no
         deadline passes before the stall is known.
         """
-        heap, queue = self._heap, self._queue
+        queue = self._queue
         while queue and self.in_flight < self.in_flight_max:
             probe = queue.popleft()
             if probe.state == QUEUED:
                 self._start(probe)
-        left = _STARTS_PER_TURN
-        while heap and left:
-            entry_s, serial, probe = heap[0]
-            if entry_s > until_s:
-                break
-            if entry_s != probe.entry_s:  # booked for earlier meanwhile
-                heappop(heap)
-                self._litter -= 1
-            elif probe.state != IDLE and probe.when_s > entry_s:  # for later
-                probe.entry_s = probe.when_s
-                heapreplace(heap, (probe.when_s, serial, probe))
+        for _ in range(_STARTS_PER_TURN):
+            if not self._due:
+                self._due = self._calendar.take(until_s)
+                if not self._due:
+                    break
+            probe = self._due.pop()
+            if probe.state == IDLE:
+                continue  # cancelled since
+            if probe.when_s > until_s:
+                self._calendar.put(probe, probe.when_s)
+            elif probe.state == FLYING:
+                self._expire(probe)
+            elif self.in_flight < self.in_flight_max:
+                self._start(probe)
             else:
-                heappop(heap)
-                probe.entry_s = NEVER_S
-                left -= 1
-                self._due(probe)
-
-    def _due(self, probe: Probe) -> None:
-        """The time of a probe has come: its start, or its deadline."""
-        if probe.state == FLYING:
-            self._expire(probe)
-        elif probe.state == BOOKED and self.in_flight < self.in_flight_max:
-            self._start(probe)
-        elif probe.state == BOOKED:
-            probe.state = QUEUED
-            self._queue.append(probe)
+                probe.state = QUEUED
+                queue.append(probe)
 
     def _start(self, probe: Probe) -> None:
         now_s = monotonic()
         self.lateness.add(now_s - probe.when_s)
         probe.started_s = now_s
+        probe.when_s = now_s + probe.timeout_s
         probe.state = FLYING
         self.in_flight += 1
-        self._deadline(probe, now_s + probe.timeout_s)
+        self._calendar.put(probe, probe.when_s)
         if self.started is not None:
             self.started(probe)
         result = self.fault or probe.start(self)
         if result is not None:
             self.finish(probe, result)
 
-    def _deadline(self, probe: Probe, when_s: float) -> None:
-        probe.when_s = probe.entry_s = when_s
-        heappush(self._heap, (when_s, probe.serial, probe))
-
     def _expire(self, probe: Probe) -> None:
         """The deadline of a round has come; what we did not do in time is not held against it."""
         stood_still = probe.started_s < self._stall_at_s
         if stood_still and probe.when_s == probe.started_s + probe.timeout_s:
-            self._deadline(probe, probe.when_s + self._stall_s)
+            probe.when_s += self._stall_s
+            self._calendar.put(probe, probe.when_s)
             return
         self.handling(probe)
         # An answer may be here already, behind others in this turn.
