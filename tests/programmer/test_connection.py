@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """VPP comes, goes, hangs, is too old or not wanted: what the programmer says and does."""
 
+from maglev.actor import Woke
 from maglev.messages import Done, Refused, VipProgrammed, VppStatus
+from maglev.programmer.events import ReadVpp
 from tests.programmer.world import World, key, ready, settings, vip
 
 
@@ -65,6 +67,19 @@ def test_a_lost_vpp_is_read_before_anything_is_sent_to_it_again():
     assert world.reads == reads + 1
     assert world.vpp.weights() == {("192.0.2.1/32", 80): {"10.0.0.1": 0}}
     assert len(world.changes()) == 1
+
+
+def test_nothing_is_sent_between_the_connection_and_the_first_read():
+    world = ready(vip("www", 100))
+    world.lose()
+    world.now_s += 5
+    world.feed(Woke())
+    assert world.step()  # connected, and the read is on its way
+    assert world.last(VppStatus).connected
+    world.hear(vip("www", 0))
+    assert [type(one) for one in world.wire] == [ReadVpp]
+    world.settle()
+    assert world.vpp.weights() == {("192.0.2.1/32", 80): {"10.0.0.1": 0}}
 
 
 def test_a_vpp_that_forgot_everything_gets_everything_again():

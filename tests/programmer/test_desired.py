@@ -201,6 +201,26 @@ def test_an_all_port_vip_that_replaces_a_port_vip_ends_as_wanted():
     assert world.logged("vpp-lbsync-refused") == []
 
 
+def test_a_withdrawn_vip_gets_nothing_more_of_its_plan():
+    world = ready()
+    world.hear(vip("www", *[100] * 100))
+    sent = len(world.wire)
+    world.hear(VipWithdrawn(frontend="www"))
+    world.settle()
+    assert len(world.changes()) == sent
+
+
+def test_while_a_plan_waits_for_its_turn_a_read_plans_nothing_twice():
+    world = ready()
+    world.hear(vip("www", *[100] * 100))
+    world.ask()
+    world.feed(world.vpp.read())
+    world.wire.pop()
+    world.settle()
+    assert len(world.changes()) == 101
+    assert world.logged("vpp-lbsync-refused") == []
+
+
 # --- flushes --------------------------------------------------------------------------------------
 
 
@@ -251,6 +271,32 @@ def test_a_new_epoch_begins_to_count_flushes_anew():
     assert call.flush
 
 
+def test_higher_numbers_of_a_new_epoch_are_no_flush_due():
+    world = ready(vip("www", server(1, 100, flush=2)))
+    world.sync(settings(), vip("www", server(1, 100, flush=7)))
+    world.pass_s(100)
+    assert world.changes() == []
+
+
+@pytest.mark.parametrize("weight", [0, 100])
+def test_a_flush_that_nobody_knows_of_is_sent_again(weight):
+    world = ready(vip("www", 100))
+    world.cut = lambda number: "before"
+    world.hear(vip("www", server(1, weight, drain=weight == 0, flush=1)))
+    world.settle()
+    world.cut = lambda number: ""
+    world.pass_s(5)
+    assert world.vpp.flushes[key(), "10.0.0.1"] == 1
+
+
+def test_flushes_of_ases_that_are_gone_are_forgotten():
+    world = ready(vip("www", server(1, 100, flush=2), 50))
+    world.hear(vip("www", 100))
+    world.hear(vip("www", server(3, 100)))
+    world.settle()
+    assert {address for _, address in world.programmer.state.flushed} == {"10.0.0.3"}
+
+
 def test_numbers_of_a_new_epoch_count_from_its_first_word_on():
     world = ready(vip("www", 100))
     world.lose()
@@ -296,6 +342,15 @@ def test_an_aggregator_that_starts_anew_and_waits_stops_the_rest_of_a_plan():
     world.pass_s(100)
     assert world.sent == taken + in_flight
     assert world.programmer.state.sync is None
+
+
+def test_going_back_to_waiting_stops_the_rest_of_a_plan():
+    world = ready()
+    world.hear(vip("www", *[100] * 100))
+    sent = len(world.wire)
+    world.hear(settings("wait", revision=2))
+    world.pass_s(100)
+    assert len(world.changes()) == sent
 
 
 def test_a_vip_missing_in_a_new_snapshot_is_withdrawn():

@@ -2,6 +2,7 @@
 """Syncs: what is read, what is believed of it, what is sent, what is said."""
 
 from maglev.messages import SyncFinished, VipProgrammed
+from maglev.programmer.say import VIPS_A_TURN_MAX
 from tests.programmer.world import Vpp, World, key, ready, settings, vip
 
 WWW = ("192.0.2.1/32", 80)
@@ -191,3 +192,16 @@ def test_buckets_are_said_as_read():
     )
     world.pass_s(30)
     assert [one.buckets for one in world.last(VipProgrammed).ases] == [1024, 0]
+
+
+def test_news_of_many_vips_come_in_parts_and_all_of_them():
+    vips = [vip(f"www{n}", 100, address=f"192.0.2.{n}") for n in range(1, 201)]
+    world = ready(*vips)
+    world.published.clear()
+    world.ask()
+    world.wire.clear()
+    read = world.vpp.read()
+    world.feed(type(read)(read.conf, read.vips, {each: {"10.0.0.1": 1024} for each in read.vips}))
+    assert len(world.said(VipProgrammed)) == VIPS_A_TURN_MAX
+    world.settle()
+    assert len(world.said(VipProgrammed)) == 200

@@ -40,7 +40,7 @@ from maglev.programmer.events import (
     VppLost,
     VppRead,
 )
-from maglev.programmer.state import State
+from maglev.programmer.state import NEVER, State
 
 
 class Programmer:
@@ -89,8 +89,10 @@ class Programmer:
                 return connection.lost(state, event, now)
             case Asked(caller, SyncVpp() as request):
                 return connection.asked(state, caller, request)
-            case Lost() | Found() | Woke():
-                pass  # what the aggregator wanted stands; for time see _finish
+            case Woke():
+                state.wake_at_s = NEVER  # what there is to do is due, see _finish
+            case Lost() | Found():
+                pass  # what the aggregator wanted stands
             case _:
                 raise AssertionError(f"an event nobody sends here: {event}")
         return []

@@ -68,7 +68,6 @@ def lost(state: State, event: VppLost, now: Instant) -> list[Effect]:
     state.sync = None
     state.wanted.clear()
     state.why = ""
-    state.ended.clear()
     state.pictured = state.conf_checked = False
     state.ping_at_s = state.sync_at_s = state.retry_at_s = NEVER
     state.connect_at_s = now.mono_s + state.timers.vpp_reconnect_s

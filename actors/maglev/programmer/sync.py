@@ -114,16 +114,9 @@ def _plan(state: State, sync: Sync) -> None:
     whole = state.phase == "full"
     # A VIP with steps that wait for their turn has a plan that is newer than the read.
     unclean = [known for known in state.known.values() if not (known.clean or known.waiting)]
-    prefixes = {known.vip.prefix for known in unclean}
-    concerned = [
-        known
-        for known in state.known.values()
-        if known.vip.prefix in prefixes and not known.waiting
-    ]
-    desired = [
-        state.desired[state.claims[known.vip]] for known in concerned if known.vip in state.claims
-    ]
-    operations = _planned(state, desired, concerned, whole=whole)
+    wanted = (state.claims.get(known.vip) for known in unclean)
+    desired = [state.desired[frontend] for frontend in wanted if frontend is not None]
+    operations = _planned(state, desired, unclean, whole=whole)
     _put(state, operations, sync, bulk=True)
     for known in unclean:
         _settle(state, known)

@@ -8,6 +8,7 @@ there is no test on the way of a call.  There is no state; look at `_worded` for
 from __future__ import annotations
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -24,56 +25,64 @@ Write = Callable[[str, dict[str, object]], None]
 def traced(write: Write) -> type[VppApi]:
     """Return a VppApi that writes a line for each call and for each answer."""
 
-    class Traced(VppApi):
-        """A VppApi whose calls and answers are told."""
+    class Traced(_Traced):
+        def tell(self, msg: str, fields: dict[str, object]) -> None:
+            write(msg, fields)
 
-        def call(
-            self, message: str, fields: Mapping[str, object], *, bulk: bool = False
-        ) -> asyncio.Future[Any]:
-            write("vpp-api-send", {"message": message, **_short(fields)})
-            future = super().call(message, fields, bulk=bulk)
-            future.add_done_callback(lambda done: answered(message, done))
+    return Traced
+
+
+class _Traced(VppApi):
+    """A VppApi whose calls and answers are told."""
+
+    @abstractmethod
+    def tell(self, msg: str, fields: dict[str, object]) -> None:
+        """Write a line."""
+
+    def call(
+        self, message: str, fields: Mapping[str, object], *, bulk: bool = False
+    ) -> asyncio.Future[Any]:
+        self.tell("vpp-api-send", {"message": message, **_short(fields)})
+        future = super().call(message, fields, bulk=bulk)
+        future.add_done_callback(lambda done: self._answered(message, done))
+        return future
+
+    def prepare(self, message: str, names: Sequence[str]) -> Callable[..., asyncio.Future[int]]:
+        send = super().prepare(message, names)
+
+        def send_traced(*values: int | bytes) -> asyncio.Future[int]:
+            self.tell("vpp-api-send", {"message": message, **_worded(names, values)})
+            future = send(*values)
+            future.add_done_callback(lambda done: self._answered(message, done))
             return future
 
-        def prepare(self, message: str, names: Sequence[str]) -> Callable[..., asyncio.Future[int]]:
-            send = super().prepare(message, names)
+        return send_traced
 
-            def send_traced(*values: int | bytes) -> asyncio.Future[int]:
-                write("vpp-api-send", {"message": message, **_worded(names, values)})
-                future = send(*values)
-                future.add_done_callback(lambda done: answered(message, done))
-                return future
+    def dump(
+        self, what: str, names: Sequence[str], each: Callable[[tuple[Any, ...]], None]
+    ) -> asyncio.Future[None]:
+        count = 0
 
-            return send_traced
+        def counted(told: tuple[Any, ...]) -> None:
+            nonlocal count
+            count += 1
+            each(told)
 
-        def dump(
-            self, what: str, names: Sequence[str], each: Callable[[tuple[Any, ...]], None]
-        ) -> asyncio.Future[None]:
-            count = 0
+        def ended(done: asyncio.Future[None]) -> None:
+            if done.exception() is None:
+                self.tell("vpp-api-recv-multi", {"message": f"{what}_details", "count": count})
 
-            def counted(told: tuple[Any, ...]) -> None:
-                nonlocal count
-                count += 1
-                each(told)
+        self.tell("vpp-api-send-multi", {"message": f"{what}_dump"})
+        future = super().dump(what, names, counted)
+        future.add_done_callback(ended)
+        return future
 
-            def ended(done: asyncio.Future[None]) -> None:
-                if done.exception() is None:
-                    fields: dict[str, object] = {"message": f"{what}_details", "count": count}
-                    write("vpp-api-recv-multi", fields)
-
-            write("vpp-api-send-multi", {"message": f"{what}_dump"})
-            future = super().dump(what, names, counted)
-            future.add_done_callback(ended)
-            return future
-
-    def answered(message: str, done: asyncio.Future[Any]) -> None:
+    def _answered(self, message: str, done: asyncio.Future[Any]) -> None:
         if done.exception() is not None:
             return  # VppGone: the end of the connection says why
         reply = done.result()
         fields = {"retval": reply} if isinstance(reply, int) else _short(reply._asdict())
-        write("vpp-api-recv", {"message": f"{message}_reply", **fields})
-
-    return Traced
+        self.tell("vpp-api-recv", {"message": f"{message}_reply", **fields})
 
 
 def _worded(names: Sequence[str], values: Sequence[int | bytes]) -> dict[str, object]:

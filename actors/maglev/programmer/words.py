@@ -6,8 +6,9 @@ from __future__ import annotations
 from maglev.core.reconcile import AddAs, AddVip, DelAs, DelVip, Operation, SetWeight, Vip
 from maglev.programmer.state import KINDS, Sync
 
-# VPP: src/vnet/api_errno.h and src/vlibapi; those the lb plugin returns.
+# VPP: src/vnet/api_errno.h; those that the lb plugin returns, and what it means by them.
 MEANINGS = {
+    -1: "unspecified error",
     -6: "no such entry",
     -70: "not a power of two",
     -73: "invalid argument",
