@@ -59,9 +59,38 @@ def test_no_warm_up_when_the_probers_speak_for_every_backend() -> None:
     assert story.weights("api2") == {"web2": 0}
 
 
-def test_no_warm_up_when_young_verdicts_were_on_disk() -> None:
+def remembering() -> Story:
+    """An aggregator with young verdicts from disk: web1 and web2 up; its prober knows nothing."""
     first = Story(replace(TWO, lb=LbSettings(CONF, 30.0, 0.0, 0.0))).prober().all_up().later(3)
-    story = Story(TWO, remembered=first.saved_verdicts).prober()
+    return Story(TWO, remembered=first.saved_verdicts).prober()
+
+
+def test_with_young_verdicts_on_disk_a_frontend_waits_for_nothing_but_a_probe_of_each_backend() -> (
+    None
+):
+    story = remembering()
+    assert (story.state("web1"), phase(story)) == ("up", "release")
+    assert not story.says(DesiredVip, "www")
+    story.hears("web1", "up")
+    assert story.weights("www") == {"web1": 100}
+    assert not story.says(DesiredVip, "api2")
+    story.hears("web2", "up")
+    assert (story.weights("api2"), phase(story)) == ({"web2": 100}, "full")
+
+
+def test_a_verdict_on_disk_that_is_older_than_what_vpp_was_told_gives_no_dead_backend_weight() -> (
+    None
+):
+    story = remembering()
+    for counter in (3, 2):
+        story.hears("web1", "up", counter=counter)
+        assert not story.says(DesiredVip, "www")
+    story.hears("web1", "down")
+    assert story.weights("www") == {"web1": 0}
+
+
+def test_what_no_probe_confirmed_within_the_maximum_delay_is_believed() -> None:
+    story = remembering().later(30.1)
     assert phase(story) == "full"
     assert story.weights("www") == {"web1": 100}
 

@@ -31,6 +31,7 @@ def move(
     state.held.pop(backend.name, None)
     state.believed[backend.name] = after
     state.unknown.discard(backend.name)
+    state.unconfirmed.discard(backend.name)
     if after == "unknown":
         state.unknown.add(backend.name)
     backend.number += 1
@@ -45,12 +46,7 @@ def move(
     )
     keep = state.settings.transition_history
     backend.history = (transition, *backend.history)[:keep]
-    for name in state.used_by.get(backend.name, ()):
-        frontend = state.frontends[name]
-        if before != "unknown":  # a first verdict tells nothing about what an operator wanted
-            frontend.doubtful = False
-        if failover.flush_due(before, after, frontend.conf.flush_on_down):
-            frontend.flushes[backend.name] = frontend.flushes.get(backend.name, 0) + 1
+    _tell_frontends(state, backend, before)
     state.touch(backend)
     state.touch_frontends_of(backend, decided_at_s)
     fields: dict[str, object] = {
@@ -62,3 +58,13 @@ def move(
         "number": backend.number,
     }
     return [Log("info", "backend-transition", fields)]
+
+
+def _tell_frontends(state: State, backend: Backend, before: BackendState) -> None:
+    """Count the flush that is due in each frontend, and doubt none of them any longer."""
+    for name in state.used_by.get(backend.name, ()):
+        frontend = state.frontends[name]
+        if before != "unknown":  # a first verdict tells nothing about what an operator wanted
+            frontend.doubtful = False
+        if failover.flush_due(before, backend.state, frontend.conf.flush_on_down):
+            frontend.flushes[backend.name] = frontend.flushes.get(backend.name, 0) + 1

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first seconds: verdicts are inherited, then a warm-up lets frontends go to VPP one by one.
 
-Inheriting ends when every prober has said what it knows, or after `silent_s`.  If every probed
-backend was spoken for by then, there is no warm-up at all.
+Inheriting ends when every prober has said what it knows, or after `silent_s`.  If probers spoke for
+every probed backend by then, there is no warm-up at all; where some verdicts are from disk it waits
+for nothing but for probes that confirm them.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from maglev.actor import Effect, Instant, Log
 from maglev.aggregator.assign import assign
@@ -26,7 +28,9 @@ def advance(state: State, now: Instant) -> list[Effect]:
         effects += _end_inheriting(state, now)
     if state.phase == "full":
         return effects
-    state.warmup = warmup.advanced(state.warmup, now.mono_s, bool(state.unknown))
+    state.warmup = warmup.advanced(
+        state.warmup, now.mono_s, bool(state.unknown or state.unconfirmed)
+    )
     changed = state.warmup.phase != state.phase
     if changed:
         effects.append(Log("info", "warmup", {"from": state.phase, "to": state.warmup.phase}))
@@ -36,6 +40,8 @@ def advance(state: State, now: Instant) -> list[Effect]:
     for name in list(state.frontends if changed else state.dirty_frontends):
         frontend = state.frontends.get(name)
         if frontend is None or frontend.released:
+            continue
+        if not state.unconfirmed.isdisjoint(frontend.backends()) and state.phase != "full":
             continue
         states = [state.backends[backend].state for backend in frontend.backends()]
         if warmup.releases(state.warmup, states):
@@ -64,8 +70,12 @@ def _end_inheriting(state: State, now: Instant) -> list[Effect]:
         effects += assign(state, backend, afresh=True)
     for name in state.frontends:
         state.dirty_frontends.setdefault(name, 0.0)
-    if not cold:
+    if not cold and not state.unconfirmed:
         state.warmup = warmup.skipped(state.warmup)
+    elif not cold:
+        state.warmup = replace(state.warmup, delay_min_s=0.0)
     inherited = len(state.backends) - len(cold)
     fields: dict[str, object] = {"inherited": inherited, "unknown": len(cold)}
+    if state.unconfirmed:
+        fields["unconfirmed"] = len(state.unconfirmed)
     return [*effects, Log("info", "verdicts-inherited", fields)]

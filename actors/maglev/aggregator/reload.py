@@ -195,6 +195,7 @@ def _change_backend(
     if backend.mode != "run":
         return effects
     if conf.check is None:
+        state.unconfirmed.discard(backend.name)
         backend.code, backend.detail = "static", ""
         if backend.state != "up":
             effects += move(state, backend, "up", "static", now)

@@ -2,7 +2,9 @@
 """The last verdicts, kept on disk for a restart within the same boot and 60 s.
 
 They are expendable: without them a start is a warm-up.  With them, and with what running probers
-say, a restarted aggregator goes on where it was, transitions numbered on.
+say, a restarted aggregator goes on where it was, transitions numbered on.  What was written last
+may be older than what VPP was told last, so VPP hears of a frontend again only when probes have
+confirmed its backends (release.py).
 """
 
 from __future__ import annotations
@@ -64,4 +66,5 @@ def recall(state: State, remembered: Mapping[str, Remembered]) -> None:
         backend.health = Health(memory.verdict, memory.counter, memory.changes)
         backend.state = memory.verdict
         backend.spoken_for = True
+        state.unconfirmed.add(name)
         enter(state, backend)

@@ -188,6 +188,7 @@ class State:
     inheriting: bool = True
     vpp_connected: bool = False
     vpp_back_at_s: float = 0.0
+    unconfirmed: set[str] = field(default_factory=set)  # verdict from disk, and no probe since
     held: dict[str, None] = field(default_factory=dict)  # backends whose failure waits
     failures: deque[tuple[float, str]] = field(default_factory=deque)  # (mono_s, backend) recently
     verdicts_saved_at_s: float = 0.0

@@ -12,6 +12,7 @@ from maglev.aggregator import believe
 from maglev.aggregator.change import move
 from maglev.aggregator.say import alarm
 from maglev.aggregator.state import Backend, State
+from maglev.core import health
 from maglev.core.health import Health
 from maglev.messages import Verdict, VerdictState
 
@@ -32,9 +33,20 @@ def verdict_heard(state: State, said: Verdict, now: Instant) -> list[Effect]:
     backend.spoken_for = True
     backend.stale = False
     _note(backend, said)
+    _confirm(state, backend, said)
     state.touch(backend)
     effects = fault_said(state, backend, said.fault, now)
     return effects + _follow(state, backend, said, missed, now)
+
+
+def _confirm(state: State, backend: Backend, said: Verdict) -> None:
+    """Note that a verdict from disk is still right: probed since, and as sure as can be."""
+    check = backend.conf.check
+    if backend.name not in state.unconfirmed or check is None or not said.decided_at_s:
+        return
+    if said.counter in (0, health.counter_max(check.rise, check.fall)):
+        state.unconfirmed.discard(backend.name)
+        state.touch_frontends_of(backend)
 
 
 def _follow(
@@ -68,6 +80,8 @@ def _inherit(state: State, backend: Backend, said: Verdict, now: Instant) -> lis
     missed = said.changes - backend.health.changes if backend.spoken_for else 0
     backend.health = Health(state=said.state, counter=said.counter, changes=said.changes)
     _note(backend, said)
+    if said.decided_at_s:
+        state.unconfirmed.discard(backend.name)
     if backend.spoken_for:  # remembered from disk: what happened meanwhile is a transition
         return _follow(state, backend, said, missed, now)
     backend.spoken_for = True
