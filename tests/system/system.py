@@ -145,6 +145,12 @@ class System(Running):
         """Return the calls since a mark that changed anything in VPP."""
         return self.vpp.control.changes(since)
 
+    def assert_unchanged(self, since: int) -> None:
+        """Assert that nothing in VPP was changed since a mark; else tell what, and the log."""
+        changes = self.changes(since)
+        news = "\n".join(map(str, [*changes, *self.lines[-80:]])) if changes else ""
+        assert not changes, f"{len(changes)} changes\n{news}"
+
     def wait_set(self, since: int, backend: str, weight: int, deadline_s: float = 60.0) -> float:
         """Wait for VPP to be given a weight for a backend; return when the call came."""
         address = self.address[backend]

@@ -58,10 +58,10 @@ def test_wishes_of_operators_survive_a_restart_of_the_daemon(small: System) -> N
     since = small.mark()
     restarted(small)
     small.wait_synced(since)
-    assert small.changes(since) == []
+    small.assert_unchanged(since)
     small.kill("aggregator")
     small.wait_synced(since)
-    assert small.changes(since) == []
+    small.assert_unchanged(since)
     operated(small, "web4", "resume")
     operated(small, "web5", "enable")
     weighted(small, "www", "primary", "web1", 100)
@@ -86,7 +86,7 @@ def test_a_second_maglevd_is_refused(small: System) -> None:
         assert second.returncode == 1
         assert f"another maglevd, pid {maglevd.pid}\n" in second.stderr.decode()
     assert small.actor_pids() == pids
-    assert small.changes(since) == []
+    small.assert_unchanged(since)
 
 
 def halved(maglev: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def test_a_good_file_is_taken_on_sighup_and_a_bad_one_refused(small: System) -> 
     assert refused["ok"] is False
     assert "no backend is called 'web7'" in refused["error"]
     small.wait_synced(since)
-    assert small.changes(since) == []
+    small.assert_unchanged(since)
 
     assert reload(halved)["ok"] is True
     small.wait_weights(small.healthy() | {"www": {"web1": 50, "web2": 100, "web3": 0}})
@@ -146,7 +146,7 @@ def test_a_stop_leaves_vpp_as_it_is_and_takes_no_ten_seconds(
         taken_s = time.monotonic() - asked_s
     assert taken_s < STOP_S + stalls.seconds
     assert small.pids() == []
-    assert small.changes(since) == []
+    small.assert_unchanged(since)
     assert small.weights() == wounded
     small.start()
 

@@ -68,7 +68,7 @@ def test_a_wedged_actor_is_replaced_and_no_weight_changes(small: System, actor: 
         eventually(lambda: small.actor_pids().get(actor, pid) != pid, 60, f"{actor} replaced")
     small.wait_up()
     small.wait_synced(since)
-    assert small.changes(since) == []
+    small.assert_unchanged(since)
     assert [line["replaced"] for line in small.logged("actor-replaced")][-1] == actor
 
 
@@ -85,4 +85,4 @@ def test_nothing_is_replaced_and_no_weight_changes_when_everything_stood_still(
     eventually(lambda: time.monotonic() > until_s, 60)
     assert small.actor_pids() == pids
     assert len(small.logged("actor-replaced")) == replaced
-    assert small.changes(since) == []
+    small.assert_unchanged(since)
