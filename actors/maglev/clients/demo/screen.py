@@ -14,7 +14,7 @@ from datetime import datetime
 from maglev.actor import Instant
 from maglev.clients.demo.scene import Scene, Told
 from maglev.clients.demo.sentence import Tone, aged
-from maglev.clients.demo.styled import Row, Span, Style, clipped
+from maglev.clients.demo.styled import Row, Span, Style, clipped, printable
 from maglev.clients.demo.tables import actors, frontends
 from maglev.messages import DesiredSettings, VppStatus
 
@@ -39,6 +39,7 @@ def draw(scene: Scene, now: Instant, width: int, height: int) -> list[Row]:
     above += [_rule("actors: pid, uptime, restarts", width, "VPP: asked of VPP itself")]
     above += [*actors(scene, now, width), _rule("what happens", width)]
     below = _keys(scene, width)
+    above = above[: max(0, height - len(below))]
     room = max(0, height - len(above) - len(below))
     story = _story(scene, width, room)
     rows = [*above, *story, *([] for _ in range(room - len(story))), *below]
@@ -48,7 +49,8 @@ def draw(scene: Scene, now: Instant, width: int, height: int) -> list[Row]:
 def line(told: Told) -> str:
     """Return a sentence with its time, in one line."""
     moment = datetime.fromtimestamp(told.at_ns / 1e9)
-    return f"{moment:%H:%M:%S}.{moment.microsecond // 10000:02}  {told.sentence.text}"
+    time = f"{moment:%H:%M:%S}.{moment.microsecond // 10000:02}"
+    return printable(f"{time}  {told.sentence.text}")
 
 
 def _header(scene: Scene, now: Instant, width: int) -> Row:
@@ -62,7 +64,7 @@ def _header(scene: Scene, now: Instant, width: int) -> Row:
     parts.append(_PHASES[settings.phase] if settings is not None else "starting")
     up = aged(now.mono_s - scene.started_s)
     left = f" {'  |  '.join(parts)}"
-    return [Span("bar", f"{left:<{width - len(up) - 1}}{up} ")]
+    return [Span("bar", f"{left.ljust(width - len(up) - 1)}{up} ")]
 
 
 def _rule(title: str, width: int, right: str = "") -> Row:
@@ -99,5 +101,5 @@ def _keys(scene: Scene, width: int) -> list[Row]:
     second = " arrows choose  c edit config and reload  v restart VPP  q quit"
     listen = f"maglev-tap --run-dir {scene.run_dir}"
     if len(second) + len(listen) + 4 < width:
-        second = f"{second:<{width - len(listen) - 1}}{listen}"
-    return [[Span("bar", f"{text:<{width}}")] for text in (first, second)]
+        second = f"{second.ljust(width - len(listen) - 1)}{listen}"
+    return [[Span("bar", text.ljust(width))] for text in (first, second)]

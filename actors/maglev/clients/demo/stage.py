@@ -69,6 +69,7 @@ class Stage:
         )
         self.servers: dict[str, WebServer] = {}
         self.port = 0
+        self._claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._vpp: subprocess.Popen[bytes] | None = None
         self._maglevd: subprocess.Popen[bytes] | None = None
 
@@ -80,7 +81,7 @@ class Stage:
         self.servers = {
             one.name: WebServer(one.name, one.address) for one in conf.backends.values()
         }
-        self.port = _free_port([one.address for one in self.servers.values()])
+        self.port = self._free_port([one.address for one in self.servers.values()])
         text = template.replace(f"port: {PORT}\n", f"port: {self.port}\n")
         self.settings.config.write_text(text, encoding="utf-8")
         for server in self.servers.values():
@@ -98,6 +99,7 @@ class Stage:
         _stop(self._vpp)
         for server in self.servers.values():
             _stop(server.process)
+        self._claim.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def processes(self) -> str:
@@ -139,6 +141,24 @@ class Stage:
         server.process.stdin.write(f"{mood}\n".encode())
         server.process.stdin.flush()
 
+    def _free_port(self, addresses: list[str]) -> int:
+        """Return the first port from PORT on that is free on all of the addresses.
+
+        It is claimed by a name in the abstract socket namespace, so that two demos that start at
+        once do not take the same one.
+        """
+        for port in range(PORT, PORT + PORTS_MAX):
+            try:
+                self._claim.bind(f"\0maglev-demo-{port}")
+            except OSError:
+                continue
+            if all(_is_free(address, port) for address in addresses):
+                return port
+            self._claim.close()
+            self._claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        last = PORT + PORTS_MAX - 1
+        raise Unstageable(f"no port from {PORT} to {last} is free on {', '.join(addresses)}")
+
     def _wait_for(self, addresses: Iterable[Address]) -> None:
         """Wait until somebody listens on each of these."""
         until_s = time.monotonic() + READY_S
@@ -179,14 +199,6 @@ def _stop(process: subprocess.Popen[bytes] | None) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.communicate()
-
-
-def _free_port(addresses: list[str]) -> int:
-    """Return the first port from PORT on that is free on all of the addresses."""
-    for port in range(PORT, PORT + PORTS_MAX):
-        if all(_is_free(address, port) for address in addresses):
-            return port
-    raise Unstageable(f"no port from {PORT} to {PORT + PORTS_MAX - 1} is free on {addresses}")
 
 
 def _is_free(address: str, port: int) -> bool:

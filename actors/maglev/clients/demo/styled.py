@@ -27,15 +27,20 @@ def cell(style: Style, text: str, width: int, *, right: bool = False) -> Span:
 
 
 def clipped(row: Row, width: int) -> Row:
-    """Return a row in at most `width` columns."""
+    """Return a row in at most `width` columns, without anything that moves the cursor."""
     left = width
     out: Row = []
     for span in row:
         if left <= 0:
             break
-        out.append(Span(span.style, span.text[:left]))
+        out.append(Span(span.style, printable(span.text[:left])))
         left -= len(span.text)
     return out
+
+
+def printable(text: str) -> str:
+    """Return text with a question mark for what a terminal would act upon."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def plain(row: Row) -> str:

@@ -27,6 +27,12 @@ from maglev.messages import (
     VppStatus,
 )
 
+_SILENCES = {
+    "aggregator": "nobody decides for now, and VPP keeps the weights it has",
+    "programmer": "nobody changes VPP for now, and it keeps the weights it has",
+    "watchdog": "nobody would notice a process that hangs",
+}
+
 
 def of_change(change: Change, view: View) -> list[Sentence]:
     """Return what a change means; `view` is everything as it is after it."""
@@ -66,14 +72,14 @@ def of_heartbeat(before: Heartbeat | None, beat: Heartbeat) -> list[Sentence]:
     """Return what it means that an actor is heard; `before` is what was heard of it last."""
     if before is None or before.pid == beat.pid:
         return []
-    text = f"{beat.actor} is back, as process {beat.pid}: it asked the others for what it forgot"
+    text = f"{beat.actor} is back, as process {beat.pid}; what it forgot it heard from the others"
     return [Sentence(Tone.GOOD, Rank.DAEMON, text)]
 
 
 def of_silence(actor: str) -> list[Sentence]:
     """Return what it means that an actor is not heard any more."""
-    text = f"{actor} is silent; VPP forwards with the weights it has"
-    return [Sentence(Tone.DOUBT, Rank.DAEMON, text)]
+    meaning = _SILENCES.get(actor, "the other probers take over its backends")
+    return [Sentence(Tone.DOUBT, Rank.DAEMON, f"{actor} is silent: {meaning}")]
 
 
 def of_moves(moves: Iterable[tuple[str, str]]) -> list[Sentence]:
