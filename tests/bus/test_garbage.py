@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bytes that mean nothing, from raw sockets: counted, named, and harmless."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,10 @@ import zmq
 
 from maglev.actor import Asked, Caller
 from maglev.bus import wire
-from maglev.messages import Done, Heartbeat, Refused
+from maglev.bus.client import ask
+from maglev.bus.mouth import SNAPSHOTS_MAX
+from maglev.bus.notes import Note
+from maglev.messages import Answer, Done, Heartbeat, ProbesSeen, Refused
 from tests.bus.ring import ASKED, Member, Ring
 from tests.bus.world import alarm
 from tests.support import eventually
@@ -25,13 +29,13 @@ Open = Callable[[int, str], Raw]
 
 @pytest.fixture
 def raw_socket(run_dir: Path) -> Iterator[Open]:
-    """Sockets of a stranger, connected to a file in the run directory; XPUB binds."""
+    """Sockets of a stranger, connected in the run directory; XPUB and ROUTER bind."""
     context: zmq.Context[Raw] = zmq.Context()
     opened: list[Raw] = []
 
     def open_one(kind: int, name: str) -> Raw:
         opened.append(context.socket(kind))
-        join = opened[-1].bind if kind == zmq.XPUB else opened[-1].connect
+        join = opened[-1].bind if kind in (zmq.XPUB, zmq.ROUTER) else opened[-1].connect
         join(f"ipc://{run_dir / name}")
         return opened[-1]
 
@@ -124,6 +128,55 @@ def test_a_request_that_is_late_or_for_another_process_is_refused_and_not_carrie
     assert isinstance(refused, Refused)
     assert refused.code == code
     assert speaker.asked() == []
+
+
+def test_who_subscribes_to_everything_listens_to_everything(ring: Ring, raw_socket: Open) -> None:
+    speaker, raw = ring.speaker(), raw_socket(zmq.SUB, "speaker.pub")
+    raw.subscribe(b"")
+    ring.until(lambda: speaker.node.listened(ProbesSeen))
+    raw.unsubscribe(b"")
+    ring.until(lambda: not speaker.node.listened(ProbesSeen))
+
+
+def test_garbage_is_no_answer_to_a_question(ring: Ring, run_dir: Path, raw_socket: Open) -> None:
+    router = raw_socket(zmq.ROUTER, "speaker.rpc")
+    answers: list[Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(ask(run_dir, "speaker", ASKED, 1.0)))
+    thread.start()
+    caller = received(ring, router)[0]
+    head = wire.encode(wire.AnswerHeader("speaker", 5, 1, 0.0))
+    for frames in ([b"x"], [b"", b"", b""], [b"SnapshotPart\0", head, b"\xc1"]):
+        router.send_multipart([caller, *frames])
+    thread.join()
+    text = "speaker is not there to answer SyncVpp"
+    assert answers == [Refused(code="unavailable", text=text)]
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [b"x"],
+        [b"Done\0", b"\xc1", b"\x80"],
+        [b"Done\0", wire.encode(wire.AnswerHeader("speaker", 5, 1, 0.0)), b"\xc1"],
+        [b"SnapshotPart\0", wire.encode(wire.AnswerHeader("speaker", 5, 1, 0.0)), b"\x80"],
+        [b"SyncVpp\0", wire.encode(wire.AnswerHeader("speaker", 5, 1, 0.0)), wire.encode(ASKED)],
+    ],
+    ids=range(5),
+)
+def test_garbage_in_an_answer_is_counted(frames: list[bytes], ring: Ring, raw_socket: Open) -> None:
+    router, impostor = raw_socket(zmq.ROUTER, "speaker.rpc"), Impostor(raw_socket)
+    reader = ring.reader({"speaker": (Heartbeat,)})
+    impostor.wait_for_reader(ring)
+    impostor.beat()
+    ring.until(lambda: reader.told() == ["Synced", "Heard"])
+    reader.node.ask("speaker", ASKED, 20.0, ask_id=9)
+    caller = received(ring, router)[0]
+    router.send_multipart([caller, *frames])
+    ring.until(lambda: "garbage" in reader.kinds())
+    head = wire.encode(wire.AnswerHeader("speaker", 5, 1, 0.0))
+    router.send_multipart([caller, b"Done\0", head, wire.encode(Done())])
+    ring.until(reader.answers)
+    assert reader.answers()[0].ask_id == 9
 
 
 def test_garbage_sent_into_a_publisher_is_counted(ring: Ring, raw_socket: Open) -> None:
@@ -245,3 +298,23 @@ def test_a_snapshot_for_somebody_who_left_is_given_up_at_the_first_part(
     for _ in range(10):
         speaker.turn()
     assert [note.kind for note in speaker.notes] == ["unsent"]
+
+
+def test_the_snapshots_under_way_are_bounded(ring: Ring, raw_socket: Open) -> None:
+    speaker = ring.speaker()
+    for number in range(2000):
+        speaker.node.publish(alarm(f"web{number}"))
+    speaker.node.flush()
+    wanted = wire.encode(wire.SnapshotWanted(("Alarm",)))
+    for _ in range(SNAPSHOTS_MAX + 3):
+        raw = raw_socket(zmq.DEALER, "speaker.rpc")
+        raw.send_multipart([b"SnapshotWanted\0", header(0), wanted])
+    notes: list[Note] = []
+
+    def refused() -> bool:
+        speaker.node.receive(time.monotonic())  # and no tick, which would send them
+        notes.extend(speaker.node.take_notes())
+        return len(notes) == 3
+
+    eventually(refused)
+    assert {note.text for note in notes} == {f"snapshot not sent: {SNAPSHOTS_MAX} are under way"}

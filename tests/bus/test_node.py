@@ -11,6 +11,7 @@ import pytest
 
 from maglev.actor import Asked, Heard, Synced
 from maglev.bus.node import Node, speakers
+from maglev.bus.requests import OPEN_MAX
 from maglev.core.timers import Timers
 from maglev.messages import (
     Alarm,
@@ -252,6 +253,20 @@ def test_a_speaker_that_is_not_there_cannot_be_asked(ring: Ring) -> None:
     ring.until(reader.answers)
     text = "speaker is not there to answer SyncVpp"
     assert reader.answers()[0].answer == Refused(code="unavailable", text=text)
+
+
+def test_the_open_questions_are_bounded(ring: Ring) -> None:
+    _, reader = ring.speaker(), ring.reader()
+    ring.until(lambda: reader.told())
+    for number in range(OPEN_MAX + 1):
+        reader.node.ask("speaker", ASKED, 60.0, ask_id=number)
+    ring.until(reader.answers)
+    (answered,) = reader.answers()
+    text = f"SyncVpp not asked: {OPEN_MAX} questions are open"
+    assert (answered.ask_id, answered.answer) == (
+        OPEN_MAX,
+        Refused(code="unavailable", text=text),
+    )
 
 
 def test_a_question_nobody_answers_here_is_refused(ring: Ring) -> None:

@@ -99,3 +99,22 @@ def test_a_speaker_is_found_once() -> None:
     world.say(alarm("web2"), alarm("web3"))
     world.deliver()
     assert world.fold.events == ["Synced", "Lost", "Found", "Heard", "Heard"]
+
+
+def test_after_a_pause_of_ours_a_snapshot_under_way_gets_its_time_again() -> None:
+    world = World()
+    world.deliver()
+    world.say(alarm("web1"), alarm("web2"))
+    world.published.popleft()
+    world.deliver()  # a hole
+    world.wait(0.3)
+    while world.subscribing:
+        world.subscribe_one()
+    world.hear_one()  # and the snapshot is asked for
+    world.now_s += 60.0
+    world.follower.excuse(world.now_s)
+    world.do(world.follower.tick(world.now_s))
+    assert [note.kind for note in world.notes] == ["resync"]
+    world.deliver()
+    assert world.fold.events == ["Synced", "Synced"]
+    assert world.fold.levels == world.said.levels
