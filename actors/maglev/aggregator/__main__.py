@@ -33,6 +33,7 @@ from maglev.aggregator.reading import read_aside
 from maglev.aggregator.startup import Inherited, NoConfiguration, boot_id, daemon_id, inherit
 from maglev.aggregator.state import Accepted, Wish
 from maglev.bus.node import Node
+from maglev.bus.sockets import OBJECTS
 from maglev.environment import Environment
 from maglev.log import Log
 from maglev.messages import ProberPresent, Verdict, VerdictWithdrawn, VppStatus
@@ -155,6 +156,12 @@ def start(settings: Environment, log: Log) -> Aggregator:
     return build(settings, inherited)
 
 
+def objects(actor: Aggregator) -> int:
+    """Return how many levels there may be, with room for a reload that doubles them."""
+    state = actor.state
+    return max(OBJECTS, 4 * len(state.backends) + 4 * len(state.frontends))
+
+
 def main() -> None:
     """Run the aggregator until SIGTERM; the exit status is 1 after a failure."""
     settings = environment.read(os.environ)
@@ -171,6 +178,7 @@ def main() -> None:
             answers=Aggregator.answers,
             follows={**dict.fromkeys(settings.prober_names, words), "programmer": (VppStatus,)},
             timers=settings.timers,
+            objects=objects(actor),
         )
         shell = Shell(settings, log)
         shell.runtime = Runtime(actor, node, log, settings.timers, perform=shell.perform)
