@@ -22,6 +22,7 @@ from maglev.actor import (
     WakeAt,
     Woke,
 )
+from maglev.core.schedule import wait_s
 from maglev.core.timers import Timers
 from maglev.messages import (
     Assignment,
@@ -352,6 +353,56 @@ def test_what_was_said_last_is_always_what_is_known(story: Story) -> None:
         last = story.result(result) or last
     assert last is not None
     assert last == story.prober.state.backends["web1"].verdict(ME)
+
+
+DURATION = st.integers(1, 40).map(lambda tenths: tenths / 10)
+
+
+@given(
+    rise=st.integers(1, 3),
+    fall=st.integers(1, 4),
+    interval_s=DURATION,
+    fast_s=DURATION,
+    timeout_s=DURATION,
+    chances=st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=5),
+    dies_s=st.floats(0, 20),
+    answer_s=st.floats(0, 0.1),
+)
+def test_a_dead_backend_is_down_within_the_promised_time(
+    rise: int,
+    fall: int,
+    interval_s: float,
+    fast_s: float,
+    timeout_s: float,
+    chances: list[float],
+    dies_s: float,
+    answer_s: float,
+) -> None:
+    """Wherever in the schedule it dies, and however chance falls."""
+    check = Check(
+        name="c",
+        type="http",
+        port=80,
+        rise=rise,
+        fall=fall,
+        interval_s=interval_s,
+        fast_interval_s=fast_s,
+        timeout_s=timeout_s,
+    )
+    story = Story()
+    story.assign(check=check, state="up", counter=rise + fall - 1)
+    backend = story.prober.state.backends["web1"]
+    at_s = 0.0  # a round begins
+    rounds = 0
+    while backend.health.state == "up":
+        answers = at_s < dies_s
+        at_s += min(answer_s, timeout_s) if answers else timeout_s
+        story.prober.finished(backend, PASSED if answers else FAILED, 0.0, at_s, 0)
+        died_after_s = at_s - dies_s
+        at_s += wait_s(check, backend.health, chances[rounds % len(chances)])
+        rounds += 1
+    promised_s = 1.1 * interval_s + (fall - 1) * 1.1 * fast_s + fall * timeout_s
+    assert died_after_s <= promised_s + answer_s + 1e-9
 
 
 # --- the aggregator comes and goes ----------------------------------------------------------------

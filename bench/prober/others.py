@@ -39,6 +39,11 @@ def memory_kb(pid: int) -> int:
     return 0
 
 
+def pinned(core: int, realtime: bool) -> list[str]:
+    """Return the beginning of a command that runs on one core, maybe before everybody else."""
+    return [*(("chrt", "-r", "10") if realtime else ()), "taskset", "-c", str(core)]
+
+
 def program(name: str, package: str) -> str:
     found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
     if found is None:
@@ -49,7 +54,7 @@ def program(name: str, package: str) -> str:
 class Nginx:
     """One worker on a core, answering 200; counts its requests."""
 
-    def __init__(self, where: Path, core: int) -> None:
+    def __init__(self, where: Path, core: int, realtime: bool) -> None:
         self.port, self._status = free_port(), free_port()
         where = where / "nginx"  # which it gives away to the user it may run as
         where.mkdir()
@@ -67,7 +72,7 @@ class Nginx:
                 server {{ listen 127.0.0.1:{self._status}; location / {{ stub_status; }} }}
             }}"""
         )
-        command = ["taskset", "-c", str(core), program("nginx", "nginx-light")]
+        command = [*pinned(core, realtime), program("nginx", "nginx-light")]
         self.process = subprocess.Popen([*command, "-c", str(conf), "-e", f"{where}/nginx.log"])
 
     def requests(self) -> int:
@@ -89,7 +94,7 @@ class Nginx:
 class Haproxy:
     """Checks `backends` servers once a second, on a core."""
 
-    def __init__(self, where: Path, core: int, port: int, backends: int) -> None:
+    def __init__(self, where: Path, core: int, realtime: bool, port: int, backends: int) -> None:
         servers = "\n".join(
             f"  server s{index} {ADDRESSES[index % len(ADDRESSES)]}:{port} check"
             for index in range(backends)
@@ -139,7 +144,7 @@ backend probed
 class Prober:
     """The prober's process on a core, and an aggregator in here that assigns it `backends`."""
 
-    def __init__(self, where: Path, core: int, port: int, backends: int, kind: str) -> None:
+    def __init__(self, where: Path, core: int, realtime: bool, port: int, backends: int) -> None:
         run_dir = where / "run"
         run_dir.mkdir(exist_ok=True)
         timers = Timers()
@@ -155,8 +160,8 @@ class Prober:
         self._beat_s = 0.0
         one = Check(
             name="c",
-            type=kind,
-            port=port if kind != "icmp" else 0,
+            type="http",
+            port=port,
             interval_s=1.0,
             fast_interval_s=1.0,
             down_interval_s=1.0,
@@ -176,7 +181,7 @@ class Prober:
             )
         self.log = (where / "prober.log").open("wb")
         self.process = subprocess.Popen(
-            ["taskset", "-c", str(core), sys.executable, "-m", "maglev.prober", "--index", "0"],
+            [*pinned(core, realtime), sys.executable, "-m", "maglev.prober", "--index", "0"],
             env=os.environ | {"PYTHONPATH": str(ROOT / "actors"), "MAGLEV_RUN_DIR": str(run_dir)},
             stdout=self.log,
             stdin=subprocess.DEVNULL,

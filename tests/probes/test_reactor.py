@@ -251,6 +251,27 @@ def test_work_per_turn_is_bounded(bed: Bed) -> None:
     bed.until_told(300)
 
 
+def test_answers_that_take_long_do_not_keep_others_from_starting(bed: Bed) -> None:
+    class Slow(Puppet):
+        def ready(self, events: int) -> Result | None:
+            time.sleep(0.01)
+            return super().ready(events)
+
+    slow = [Slow() for _ in range(20)]
+    for probe in slow:
+        bed.book(probe)
+    bed.turn(3)
+    for probe in slow:
+        probe.tell()
+    late = Puppet()
+    bed.turn()
+    assert 0 < len(bed.told) < 10
+    bed.book(late)
+    bed.turn()
+    assert late.started == 1
+    bed.until_told(20)
+
+
 def test_a_fault_that_concerns_all_ends_rounds_before_they_start(bed: Bed) -> None:
     bed.reactor.fault = Result(None, "", 'enter netns "x": operation not permitted')
     probe = Puppet()

@@ -46,6 +46,7 @@ SOON_SPACING_S = 0.0001
 """Rounds that are to begin at once begin this far apart."""
 
 _BEGUN_PER_TURN = 16
+_BEGUN_MANY = 1000
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -81,6 +82,7 @@ class Shell:
         self._dark = False  # in a namespace made anew, from which nothing was reached yet
         self._probes: dict[str, Probe] = {}
         self._to_begin: dict[str, BeginProbing] = {}  # probes to be made, a few per turn
+        self._begun = 0  # since the garbage collector last put aside what will stay
         self._soon_s = 0.0
         self._second_s = 0.0  # when to look at the clock of seconds next
         self._news = False  # something was published since the last turn of the bus
@@ -113,8 +115,11 @@ class Shell:
         for name in list(self._to_begin)[:_BEGUN_PER_TURN]:
             begin = self._to_begin.pop(name)
             self._begin(begin.backend, begin.first)
-        if not self._to_begin:
+            self._begun += 1
+        if not self._to_begin and self._begun >= _BEGUN_MANY:
             # What lives as long as an assignment need not be looked at by every collection.
+            self._begun = 0
+            gc.collect()
             gc.freeze()
 
     def _begin(self, backend: Backend, first: First) -> None:
@@ -226,7 +231,8 @@ class Shell:
             due_s = 0.0
             while not stop.rung:
                 now_s = time.monotonic()
-                self._look(now_s)
+                if now_s >= self._second_s:
+                    self._look(now_s)
                 ahead_s = min(due_s, self._second_s) - now_s
                 reactor.turn(0.0 if self._to_begin or self._news else ahead_s)
                 if self._to_begin:
@@ -238,8 +244,6 @@ class Shell:
 
     def _look(self, now_s: float) -> None:
         """Once a second: tell how it goes, and see whether the namespace is still there."""
-        if now_s < self._second_s:
-            return
         self._second_s = now_s + self._timers.heartbeat_s
         self._marker.alive(time.time_ns())
         if not self._netns.intact():

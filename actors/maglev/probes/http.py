@@ -104,7 +104,7 @@ class HttpProbe(StreamProbe):
         self._unsent = self._request
         self._decided = None
         self._size = 0
-        return super().start(reactor)
+        return StreamProbe.start(self, reactor)
 
     def ready(self, events: int) -> Result | None:
         """Connect, shake hands, send, read; each as far as possible."""
@@ -124,9 +124,9 @@ class HttpProbe(StreamProbe):
         return self._connect_timed_out
 
     def close(self, reactor: Reactor) -> None:
-        """Reset the connection and forget the answer."""
+        """Reset the connection and let go of the parser, which knows us as well."""
         self._parser = None
-        super().close(reactor)
+        StreamProbe.close(self, reactor)
 
     # --- towards the backend ----------------------------------------------------------------------
 

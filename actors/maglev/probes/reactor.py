@@ -11,7 +11,7 @@ from __future__ import annotations
 import resource
 import select
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Protocol
 
@@ -35,6 +35,7 @@ IN_FLIGHT_MAX = 16_384
 
 _EVENTS_PER_TURN = 32
 _STARTS_PER_TURN = 32
+_EVENTS_S_MAX = 0.002  # TLS handshakes may take a millisecond each
 _DESCRIPTORS_KEPT = 128  # for the bus, logs, namespaces and the interpreter
 _WHOLE_MARK = slice(0, MARK_BYTES)
 _NO_MARK = bytes(MARK_BYTES)
@@ -83,6 +84,7 @@ class Reactor:
         self._epoll = select.epoll()
         self._handlers: dict[int, Handler] = {}
         self._calendar = Calendar()
+        self._ready: Iterator[tuple[int, int]] | None = None  # events of the turn before
         self._due: list[Probe] = []  # their time has come, and they were not looked at yet
         self._queue: deque[Probe] = deque()  # to be started as soon as there is a place
         self._turned_at_s = monotonic()
@@ -128,24 +130,35 @@ class Reactor:
     def turn(self, wait_s: float) -> None:
         """Wait up to wait_s seconds, less if a probe is due; do what is to be done, in bounds."""
         before_s = monotonic()
-        wait_s = 0.0 if self._due else max(0.0, min(wait_s, self._calendar.next_s() - before_s))
-        events = self._epoll.poll(wait_s, _EVENTS_PER_TURN)
+        next_s = before_s if self._due or self._ready else self._calendar.next_s()
+        if wait_s > next_s - before_s:
+            wait_s = next_s - before_s
+        if wait_s < 0.0:
+            wait_s = 0.0
+        ready = self._ready or iter(self._epoll.poll(wait_s, _EVENTS_PER_TURN))
         now_s = monotonic()
         if now_s - before_s > wait_s + STALL_S or before_s - self._turned_at_s > STALL_S:
             self._stall(now_s, now_s - self._turned_at_s)
         self._turned_at_s = now_s
         self._begin(now_s)
+        self._ready = ready if self._handle(ready, monotonic() + _EVENTS_S_MAX) else None
+        self._marker[_WHOLE_MARK] = _NO_MARK
+
+    def _handle(self, ready: Iterator[tuple[int, int]], until_s: float) -> bool:
+        """Have descriptors handled; return whether some are left because they took too long."""
         handlers, marker = self._handlers, self._marker
-        for descriptor, ready in events:
+        for descriptor, events in ready:
             handler = handlers.get(descriptor)
             if handler is None:
-                continue  # closed earlier in this turn
+                continue  # closed since
             marker[_WHOLE_MARK] = handler.mark
-            result = handler.ready(ready)
+            result = handler.ready(events)
             if result is not None:
                 assert isinstance(handler, Probe), f"{handler=} {result=}"
                 self.finish(handler, result)
-        marker[_WHOLE_MARK] = _NO_MARK
+            if monotonic() > until_s:
+                return True
+        return False
 
     def _stall(self, now_s: float, stood_s: float) -> None:
         self._stall_at_s, self._stall_s = now_s, stood_s
