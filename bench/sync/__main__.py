@@ -2,15 +2,17 @@
 """`python -m bench.sync`: print what a sync costs, next to what others take in the same run.
 
 The VPP is the simulated one in a process of its own, made as slow as a real one by --as-call-us, or
-with --socket a real one, whose lb plugin must be ours to fill and empty.  The programmer is the real
-process, with its log and its bus.
+with --socket a real one, whose lb plugin must be ours to fill and empty.  The programmer is the
+real process, with its log and its bus.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.sync.others import Ceiling, Plain, calls
@@ -22,6 +24,7 @@ from maglev.messages import DesiredAs, SyncVpp
 
 ROUNDS = 3
 CHANGES = 200
+MASS = 1000
 SYNC = SyncVpp(who="bench", origin="unix")
 
 
@@ -68,31 +71,58 @@ def vpp_under_test(where, options):
         yield Vpp(Path(options.socket))
         return
     with simulated_vpp(where, as_call_us=options.as_call_us) as simulated:
+        # As VPP keeps its main thread on a core of its own; whoever talks to it has the others.
+        first, *others = sorted(os.sched_getaffinity(0))
+        if others:
+            os.sched_setaffinity(simulated.process.pid, {first})
+            os.sched_setaffinity(0, others)
         yield Vpp(simulated.socket, simulated.control)
 
 
-def others(vpp, vips):
-    """Return seconds of: the ceiling, the plain client, its reads, changes, changes during dumps.
+@dataclass
+class Theirs:
+    """Seconds of the others; `during` is VPP's own part in a change while it is read."""
 
-    The last are VPP's own part in what the programmer needs for a change while it reads.
-    """
+    ceiling: float
+    ceiling_mass: float
+    plain: float
+    read: float
+    changes: list[float]
+    during: list[float]
+
+
+@dataclass
+class Ours:
+    """Seconds of the programmer."""
+
+    full: float
+    noop: float
+    mass: float
+    changes: list[float]
+    during: list[float]
+
+
+def weigh(fields):
+    return "lb_as_set_weight", fields | {"weight": 50, "is_flush": False}
+
+
+def others(vpp, vips):
     plain = Plain(vpp.socket)
     made = calls(vips)
     packed = plain.packed(made)
     plain_s = plain.make(made)
     plain.read()  # a simulated VPP counts buckets when it is asked for them first
     read_s = plain.read()
-    added = [fields for name, fields in made if name == "lb_add_del_as_v2"]
-    changes = [
-        ("lb_as_set_weight", fields | {"weight": 50, "is_flush": False})
-        for fields in added[:: max(1, len(added) // CHANGES)][:CHANGES]
-    ]
-    changes_s = [plain.make([one]) for one in changes]
+    weighed = [weigh(fields) for name, fields in made if name == "lb_add_del_as_v2"]
+    some = weighed[:: max(1, len(weighed) // CHANGES)][:CHANGES]
+    changes_s = [plain.make([one]) for one in some]
     dump = plain.packed([("lb_as_v2_dump", {}), ("control_ping", {})])
-    end_id, packed_changes = plain.end_id, plain.packed(changes)
+    mass = plain.packed(weighed[:MASS])
+    packed_some, end_id = plain.packed(some), plain.end_id
     plain.close()
     ceiling, reader = Ceiling(vpp.socket), Ceiling(vpp.socket)
-    during_s = [ceiling.change_during(reader, dump, end_id, one) for one in packed_changes]
+    during_s = [ceiling.change_during(reader, dump, end_id, one) for one in packed_some]
+    mass_s = ceiling.make(mass)
     reader.close()
     ceiling.close()
     vpp.empty()
@@ -100,11 +130,10 @@ def others(vpp, vips):
     ceiling_s = ceiling.make(packed)
     ceiling.close()
     vpp.empty()
-    return ceiling_s, plain_s, read_s, changes_s, during_s
+    return Theirs(ceiling_s, mass_s, plain_s, read_s, changes_s, during_s)
 
 
 def ours(where, vpp, vips):
-    """Return seconds of the programmer: a full sync, one that finds nothing, single changes."""
     where.mkdir()
     rig = Rig(where, vpp.socket)
     rig.say(settings("wait", interval_s=3600.0), *vips)
@@ -118,9 +147,38 @@ def ours(where, vpp, vips):
         for _ in range(2):
             rig.ask()
             (noop,) = rig.until(rig.syncs, "the end of a sync")
-        return full_s, noop.duration_s, failovers(rig, vips), failovers(rig, vips, reading=True)
+        mass_s = all_at_once(rig, vips)
+        return Ours(
+            full_s,
+            noop.duration_s,
+            mass_s,
+            failovers(rig, vips),
+            failovers(rig, vips, reading=True),
+        )
     finally:
         rig.stop()
+
+
+def all_at_once(rig, vips):
+    """Return seconds until VPP has replied to a change of MASS ASes, decided at one moment."""
+    some = vips[: MASS // len(vips[0].ases)]
+    now_s = time.monotonic()
+    changed = [reweighed(one, 50, len(one.ases), decided_at_s=now_s) for one in some]
+    rig.say(*changed)
+    rig.until(lambda: all(rig.programmed(one.frontend).failover_s for one in some), "changed")
+    taken_s = max(rig.programmed(one.frontend).failover_s for one in some)
+    rig.say(*vips)
+    rig.until(lambda: rig.in_sync(*(one.frontend for one in vips)), "changed back")
+    return taken_s
+
+
+def reweighed(one, weight, count, **others):
+    """Return a VIP with another weight for its first ASes."""
+    ases = [
+        DesiredAs(address=each.address, backend=each.backend, weight=weight)
+        for each in one.ases[:count]
+    ]
+    return vip(one.frontend, *ases, *one.ases[count:], address=one.prefix[:-3], **others)
 
 
 def added(sync):
@@ -137,10 +195,7 @@ def failovers(rig, vips, *, reading=False):
             rig.node.ask("programmer", SYNC, 30.0, 10**6 + number)
             rig.turn()
         weight = 50 if before.ases[0].weight == 100 else 100
-        first, *rest = one.ases
-        first = DesiredAs(address=first.address, backend=first.backend, weight=weight)
-        now_s = time.monotonic()
-        rig.say(vip(one.frontend, first, *rest, address=one.prefix[:-3], decided_at_s=now_s))
+        rig.say(reweighed(one, weight, 1, decided_at_s=time.monotonic()))
         rig.until(lambda name=one.frontend, old=before: rig.programmed(name) != old, "changed")
         taken.append(rig.programmed(one.frontend).failover_s)
         if reading:
@@ -168,29 +223,44 @@ def main():
 
 
 def report(options, number, rows):
-    ceiling_s, plain_s, read_s = (min(row[0][column] for row in rows) for column in range(3))
-    full_s, noop_s = (min(row[1][column] for row in rows) for column in range(2))
-    plain_changes, packed_during = ([one for row in rows for one in row[0][i]] for i in (3, 4))
-    changes, changes_reading = ([one for row in rows for one in row[1][i]] for i in (2, 3))
+    theirs, mine = zip(*rows, strict=True)
+    ceiling_s, plain_s = (
+        min(getattr(one, name) for one in theirs) for name in ("ceiling", "plain")
+    )
     print(f"{options.vips} VIPs x {options.ases} ASes, best of {ROUNDS}, {number} calls")
     print(f"{'full sync':34} {'seconds':>8} {'calls/s':>8} {'of ceiling':>10} {'x plain':>8}")
     for name, seconds in (
         ("ceiling: packed beforehand", ceiling_s),
         ("vpp_papi, synchronous", plain_s),
-        ("programmer, with its read", full_s),
+        ("programmer, with its read", min(one.full for one in mine)),
     ):
         rate, share = number / seconds, ceiling_s / seconds
         print(f"{name:34} {seconds:8.3f} {rate:8.0f} {share:10.2f} {plain_s / seconds:8.1f}")
-    print(f"{'no-op sync':34} {'seconds':>8}")
-    print(f"{'vpp_papi, its dumps alone':34} {read_s:8.3f}")
-    print(f"{'programmer':34} {noop_s:8.3f}  ratio {noop_s / read_s:.2f}")
-    print(f"{'one AS':34} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}")
-    for name, taken in (
-        ("vpp_papi, one call", plain_changes),
-        ("programmer, decision to reply", changes),
-        ("packed call, during a dump", packed_during),
-        ("programmer, during a read", changes_reading),
+    for title, name, base_s, taken_s in (
+        (
+            "no-op sync",
+            "vpp_papi, its dumps",
+            [one.read for one in theirs],
+            [one.noop for one in mine],
+        ),
+        (
+            f"{MASS} ASes at once",
+            "ceiling",
+            [one.ceiling_mass for one in theirs],
+            [one.mass for one in mine],
+        ),
     ):
+        print(f"{title:34} {'seconds':>8} {'ratio':>8}")
+        print(f"{name:34} {min(base_s):8.3f} {1:8.2f}")
+        print(f"{'programmer':34} {min(taken_s):8.3f} {min(taken_s) / min(base_s):8.2f}")
+    print(f"{'one AS':34} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}")
+    for name, who, what in (
+        ("vpp_papi, one call", theirs, "changes"),
+        ("programmer, decision to reply", mine, "changes"),
+        ("packed call, during a dump", theirs, "during"),
+        ("programmer, during a read", mine, "during"),
+    ):
+        taken = [seconds for one in who for seconds in getattr(one, what)]
         p99 = statistics.quantiles(taken, n=100)[98]
         told = (statistics.median(taken), p99, max(taken))
         print(f"{name:34} " + " ".join(f"{1000 * one:8.2f}" for one in told))

@@ -15,8 +15,7 @@ from maglev.core.reconcile import settled
 from maglev.programmer.state import KnownVip, State, Step, Sync
 
 # VPP takes 13,000 to 20,000 operations a second, so nothing urgent waits for more than 2.5 ms.
-# VPP answers what it has read in one go, so each window is a pause for it: half as many cost a
-# tenth of the throughput, and twice as many gain little.
+# Wide enough to have VPP work on one part while we look at its answers to another (shell.py).
 BULK_IN_FLIGHT_MAX = 32
 URGENT_IN_FLIGHT_MAX = 512
 
