@@ -5,9 +5,11 @@ import socket
 import time
 
 import pytest
+from httptools import HttpParserCallbackError
 
 from maglev.probes.factory import Factory
-from maglev.probes.http import BODY_BYTES_MAX
+from maglev.probes.http import BODY_BYTES_MAX, HttpProbe
+from maglev.probes.reactor import Reactor
 from maglev.probes.result import Result
 from tests.probes.rounds import check, outcome, timed_outcome
 from tests.probes.servers import (
@@ -22,6 +24,7 @@ from tests.probes.servers import (
     silent,
 )
 from tests.probes.test_tcp import closed_port, full_backlog
+from tests.support import eventually
 
 OK = b"HTTP/1.1 200 OK\r\n"
 HI = OK + b"Content-Length: 2\r\n\r\nhi"
@@ -285,6 +288,21 @@ def test_a_regexp_made_to_explode_takes_linear_time() -> None:
     assert duration_s < 5
 
 
+def test_an_error_of_our_own_is_not_blamed_on_the_backend() -> None:
+    class Broken(HttpProbe):
+        def on_headers_complete(self) -> None:
+            raise RuntimeError("planted")
+
+    with serving(answer(HI)) as server:
+        probed = {"request": b"GET / HTTP/1.1\r\n\r\n", "codes": frozenset({200})}
+        probe = Broken("b", "127.0.0.1", server.port, 5.0, **probed)
+        reactor = Reactor(lambda probe, result, now_s: None)
+        reactor.book(probe, time.monotonic())
+        with pytest.raises(HttpParserCallbackError):  # the end of the process
+            eventually(lambda: reactor.turn(0.05))
+        reactor.close()
+
+
 def test_rounds_of_one_probe_do_not_see_each_others_answers() -> None:
     answers = [
         OK + b"Content-Length: 5\r\n\r\nfirst",
@@ -296,8 +314,6 @@ def test_rounds_of_one_probe_do_not_see_each_others_answers() -> None:
 
     def talk(connection: socket.socket) -> None:
         answer(next(queue))(connection)
-
-    from maglev.probes.reactor import Reactor
 
     codes: list[str] = []
     with serving(talk) as server:
