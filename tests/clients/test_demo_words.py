@@ -140,9 +140,9 @@ def test_vpp_comes_and_goes() -> None:
     assert told(there, away) == ["VPP is gone: closed; trying again"]
     assert told(away) == ["VPP is not programmed: closed"]
     assert told(away, there) == ["VPP 26.10 is connected"]
-    assert told(there, replace(there, weights=False, error="too old")) == [
-        "VPP is not programmed: too old"
-    ]
+    old = replace(there, weights=False, error="too old")
+    assert told(there, old) == ["VPP is not programmed: too old"]
+    assert told(old) == ["VPP 26.10 is connected", "VPP is not programmed: too old"]
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,13 @@ def test_a_sync_is_told_only_if_it_found_something() -> None:
     assert sync() == []
     assert sync(scope="vip", as_weight_updated=1) == []
     assert sync(vip_added=2, as_added=1, as_weight_updated=1) == [
-        "VPP compared with what it should have, and put right: "
+        "VPP compared with what it should have; put right: "
         "2 VIPs added, 1 server added, 1 weight set (12 ms)"
     ]
-    assert sync(failed=1)[0].endswith("put right: 1 refused (12 ms)")
+    assert sync(failed=1) == ["VPP compared with what it should have; refused: 1 change (12 ms)"]
+    assert sync(failed=2, as_added=1)[0].endswith(
+        "; put right: 1 server added; refused: 2 changes (12 ms)"
+    )
 
 
 # --- the daemon ----------------------------------------------------------------------------------

@@ -138,15 +138,15 @@ def _weights(frontend: str, ases: Iterable[ActualAs], view: View) -> dict[str, i
 
 def _vpp_changed(before: VppStatus | None, status: VppStatus) -> list[Sentence]:
     was_there = before is not None and before.connected
-    if status.connected and not was_there:
-        text = f"VPP {status.version} is connected"
-        return [Sentence(Tone.GOOD, Rank.DAEMON, text)]
     if was_there and not status.connected:
         why = f": {status.error}" if status.error else ""
         return [Sentence(Tone.BAD, Rank.DAEMON, f"VPP is gone{why}; trying again")]
+    said: list[Sentence] = []
+    if status.connected and not was_there:
+        said.append(Sentence(Tone.GOOD, Rank.DAEMON, f"VPP {status.version} is connected"))
     if status.error and (before is None or before.error != status.error):
-        return [Sentence(Tone.BAD, Rank.DAEMON, f"VPP is not programmed: {status.error}")]
-    return []
+        said.append(Sentence(Tone.BAD, Rank.DAEMON, f"VPP is not programmed: {status.error}"))
+    return said
 
 
 def _phase_changed(before: DesiredSettings | None, after: DesiredSettings) -> list[Sentence]:
@@ -174,10 +174,10 @@ def _synced(sync: SyncFinished) -> list[Sentence]:
         )
         if count
     ]
-    if sync.failed:
-        done.append(f"{sync.failed} refused")
-    if not done:
+    told = [f"put right: {', '.join(done)}"] if done else []
+    told += [f"refused: {counted(sync.failed, 'change')}"] if sync.failed else []
+    if not told:
         return []
-    text = f"VPP compared with what it should have, and put right: {', '.join(done)}"
+    text = f"VPP compared with what it should have; {'; '.join(told)}"
     tone = Tone.BAD if sync.failed else Tone.VPP
     return [Sentence(tone, Rank.SYNC, f"{text} ({lasting(sync.duration_s)})")]
