@@ -75,7 +75,10 @@ class Stage:
 
     def open(self) -> None:
         """Start everything; raises Unstageable."""
-        template = (shipped() / "conf" / "demo.yaml").read_text(encoding="utf-8")
+        try:
+            template = (shipped() / "conf" / "demo.yaml").read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise Unstageable(f"the demo's configuration is missing: {error}") from error
         self.settings.config.write_text(template, encoding="utf-8")
         conf = load(self.settings.config).settings
         self.servers = {
