@@ -33,7 +33,7 @@ from maglev.messages import (
 )
 
 ACTORS = Path(__file__).parents[2] / "actors"
-SCALE = 0.1
+SCALE = 0.2
 PLAIN = "import sys; from maglev.prober.__main__ import main; main()"
 
 T = TypeVar("T")

@@ -80,6 +80,11 @@ def test_101_is_a_status_like_any_other() -> None:
     assert of_bytes(switching, response_codes=((101, 101),)) == (True, "L7OK", "HTTP 101")
 
 
+def test_a_status_that_no_rfc_knows_is_a_wrong_status() -> None:
+    assert of_bytes(b"HTTP/1.1 000 X\r\n\r\n")[1:] == ("L7STS", "HTTP 0")
+    assert of_bytes(b"HTTP/1.1 999 X\r\n\r\n", response_regexp="x")[1] == "L7STS"
+
+
 def test_a_status_line_without_a_reason_and_one_that_is_very_long_pass() -> None:
     assert of_bytes(b"HTTP/1.1 200\r\n\r\n")[1] == "L7OK"
     assert of_bytes(b"HTTP/1.1 200 " + b"x" * 60_000 + b"\r\n\r\n")[1] == "L7OK"

@@ -5,7 +5,7 @@ import errno
 
 import pytest
 
-from maglev.probes.result import Result, connect_failed, duration_text, fault, words
+from maglev.probes.result import Result, broken, connect_failed, duration_text, fault, words
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,13 @@ def test_what_the_backend_or_the_way_to_it_does_is_a_failure(number: int) -> Non
 
 def test_the_kernels_own_time_out_is_a_time_out() -> None:
     assert connect_failed(errno.ETIMEDOUT).code == "L4TOUT"
+
+
+def test_an_error_on_a_connection_is_the_backends_unless_we_lack_something() -> None:
+    reset = broken("L7RSP", OSError(errno.ECONNRESET, "x"), "inside the answer")
+    assert reset == Result(False, "L7RSP", "connection reset by peer inside the answer")
+    memory = broken("L7RSP", OSError(errno.ENOMEM, "x"), "inside the answer")
+    assert memory == Result(None, "", "inside the answer: cannot allocate memory")
 
 
 def test_errors_read_as_words() -> None:

@@ -21,7 +21,7 @@ from httptools import (
     HttpResponseParser,
 )
 
-from maglev.probes.result import Result, connect_failed, duration_text, failed, words
+from maglev.probes.result import Result, broken, connect_failed, duration_text, failed
 from maglev.probes.tcp import StreamProbe
 from maglev.probes.tls import WOULD_BLOCK, Tls, reason, shake
 
@@ -37,6 +37,7 @@ ANSWER_BYTES_MAX: Final = 524_288
 _READ_BYTES = 4096
 _READ_BYTES_BODY = 32_768
 _REGEXP_CHARACTERS_SHOWN = 60
+_WHEN = "before the answer was complete"
 
 _CONNECT: Final = 0
 _SHAKE: Final = 1
@@ -201,14 +202,14 @@ class HttpProbe(StreamProbe):
             raise  # ours
         except HttpParserError as error:
             # What follows the part that decides may be anything.
-            return self._verdict() or failed("L7RSP", f"not HTTP: {str(error).lower()}")
+            return self._verdict() or _not_http(error)
         return self._verdict() or self._too_long()
 
     def on_headers_complete(self) -> None:
         """Called by the parser at the end of each head, also of 1xx ones and of what follows."""
         assert self._parser is not None
         status = self._parser.get_status_code()
-        if self._decided is None and (status >= 200 or status == 101):
+        if self._decided is None and not _passing(status):
             self._decided = _passed(status) if status in self._codes else _wrong_status(status)
 
     def _verdict(self) -> Result | None:
@@ -267,7 +268,7 @@ class HttpBodyProbe(HttpProbe):
         status = self._parser.get_status_code()
         if self._status:
             return
-        if 100 <= status < 200 and status != 101:
+        if _passing(status):
             self._framed = False
             return
         self._status = status
@@ -307,7 +308,18 @@ class HttpBodyProbe(HttpProbe):
         return _passed(self._status) if found else self._mismatch
 
 
+def _passing(status: int) -> bool:
+    """Whether another head follows (RFC 9110, 15.2); 101 is the last one of its connection."""
+    return 100 <= status < 200 and status != 101
+
+
 def _broken(error: OSError) -> Result:
     """Return what an error on a connection means that was made."""
-    text = reason(error) if isinstance(error, ssl.SSLError) else words(error)
-    return failed("L7RSP", f"{text} before the answer was complete")
+    if isinstance(error, ssl.SSLError):  # whose numbers are OpenSSL's own
+        return failed("L7RSP", f"{reason(error)} {_WHEN}")
+    return broken("L7RSP", error, _WHEN)
+
+
+def _not_http(error: HttpParserError) -> Result:
+    text = str(error)
+    return failed("L7RSP", f"not HTTP: {text[:1].lower()}{text[1:]}")

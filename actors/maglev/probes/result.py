@@ -82,6 +82,13 @@ def _connect_failed(number: int) -> Result:
     return failed("L4CON", words(number))
 
 
+def broken(code: str, error: OSError, when: str) -> Result:
+    """Return what an error on a connection that was made means: `code`, but for our own trouble."""
+    if error.errno in FAULTS:
+        return fault(when, error)
+    return failed(code, f"{words(error)} {when}")
+
+
 def words(error: OSError | int) -> str:
     """Return the kernel's text for an error, in lower case: 'connection refused'."""
     number = error if isinstance(error, int) else error.errno

@@ -12,11 +12,13 @@ from functools import cache
 from socket import SocketType
 from typing import Any, Final, cast
 
-from maglev.probes.result import Result, duration_text, failed, words
+from maglev.probes.result import Result, broken, duration_text, failed
 from maglev.probes.tcp import StreamProbe
 
 L6OK: Final = Result(True, "L6OK", "TLS handshake done")
 WOULD_BLOCK: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+_WHEN = "during the TLS handshake"
 
 
 @cache
@@ -59,7 +61,7 @@ class Tls:
                 cast("Any", sock), server_hostname=self.server_name, do_handshake_on_connect=False
             )
         except OSError as error:
-            return _broken(error)
+            return broken("L6RSP", error, _WHEN)
 
 
 def shake(sock: ssl.SSLSocket) -> Result | None:
@@ -71,16 +73,12 @@ def shake(sock: ssl.SSLSocket) -> Result | None:
     except ssl.SSLCertVerificationError as error:
         return failed("L6RSP", f"certificate: {error.verify_message.rstrip('.')}")
     except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
-        return failed("L6RSP", "connection closed during the TLS handshake")
+        return failed("L6RSP", f"connection closed {_WHEN}")
     except ssl.SSLError as error:
         return failed("L6RSP", f"TLS handshake failed: {reason(error)}")
     except OSError as error:
-        return _broken(error)
+        return broken("L6RSP", error, _WHEN)
     return L6OK
-
-
-def _broken(error: OSError) -> Result:
-    return failed("L6RSP", f"{words(error)} during the TLS handshake")
 
 
 def reason(error: ssl.SSLError) -> str:
