@@ -87,7 +87,6 @@ class Shell:
         self._second_s = 0.0  # when to look at the clock of seconds next
         self._news = False  # something was published since the last turn of the bus
         self._watched = False  # somebody wants to hear of single probes
-        self._stopping = False
 
     # --- effects ----------------------------------------------------------------------------------
 
