@@ -58,7 +58,7 @@ class Vpp:
             self._control.restart()
             return
         plain = Plain(self.socket)
-        _, known = plain.api.lb_vip_dump()
+        known = plain.api.lb_vip_dump()
         for one in known:
             fields = {"pfx": one.vip.pfx, "protocol": one.vip.protocol, "port": one.vip.port}
             plain.api.lb_add_del_vip_v2(**fields, is_del=True)
