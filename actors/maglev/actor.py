@@ -8,8 +8,8 @@ and effects here are those every actor shares; each actor adds its own in its fi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar, Protocol
 
 from maglev.messages import Answer, Edge, Level, LogLevel, Message, Request, Retraction
@@ -47,14 +47,16 @@ class Synced(Event):
     speaker: str
     epoch: int
     messages: tuple[Message, ...]
+    positions: Mapping[str, int] = field(default_factory=dict, compare=False)  # class -> sequence
 
 
 @dataclass(frozen=True, slots=True)
 class Heard(Event):
-    """One message of a speaker, in order, after its snapshot, without a gap."""
+    """One message of a speaker, in order, after its snapshot; without a gap unless it is an Edge."""
 
     speaker: str
     message: Message
+    sequence: int = field(default=0, compare=False)  # of its class
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Publish(Effect):
 class Reply(Effect):
     """Answer a request, after everything published before it in the same turn is on the wire.
 
-    With `visible` (a class this actor says) a Done is completed with the position of that class.
+    With `visible` (the class this actor says last about it) a Done or a ConfigAnswer is completed
+    with the position of that class.
     """
 
     caller: Caller

@@ -22,7 +22,6 @@ from maglev.actor import (
 from maglev.aggregator.actor import Aggregator
 from maglev.aggregator.events import (
     Audit,
-    AuditEntry,
     ConfigRead,
     ConfigSaved,
     ReadConfig,
@@ -39,6 +38,7 @@ from maglev.core.timers import Timers
 from maglev.messages import (
     Answer,
     Assignment,
+    AuditEntry,
     BackendStatus,
     Check,
     DesiredVip,
@@ -128,7 +128,7 @@ class Story:
         self.saved_verdicts: dict[str, Remembered] = {}
         self.wake_at_s: float | None = None
         self.requests = 0
-        around = Surroundings("maglev.yaml", Timers(), tuple(probers), vpp_wanted, generation)
+        around = Surroundings("maglev.yaml", Timers(), tuple(probers), vpp_wanted, generation, 0)
         state = new_state(conf, self.saved_wishes, around, self.now)
         self.aggregator = Aggregator(state, remembered or {}, ())
         self._perform(self.aggregator.start(self.now))

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from maglev.aggregator import files
-from maglev.aggregator.events import AuditEntry, Remembered
+from maglev.aggregator.events import Remembered
 from maglev.aggregator.state import Wish
-from maglev.messages import Transition
+from maglev.messages import AuditEntry, Transition
 
 WISH = Wish("www", "p0", "web1", 7, 100, "ana", "unix", 5)
 PAUSE = Wish("", "", "web2", "paused", "run", "ana", "unix", 6)

@@ -126,7 +126,9 @@ def test_an_answered_wish_survives_kill_minus_nine(directory: Path) -> None:
 
 def test_a_reload_takes_the_file_and_a_bad_one_is_refused_with_its_place(directory: Path) -> None:
     with running(directory) as process:
-        assert process.asks(reload()) == ConfigAnswer()
+        good = process.asks(reload())
+        assert isinstance(good, ConfigAnswer)
+        assert (good.parse_error, good.semantic_error, good.reload_error) == ("", "", "")
         (directory / "maglev.yaml").write_text(CONFIG.replace("weight: 50", "weight: 500"))
         answer = process.asks(reload())
         assert isinstance(answer, ConfigAnswer)

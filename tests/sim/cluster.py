@@ -126,7 +126,7 @@ class Cluster:
         if disk.accepted is None:
             disk.accepted = disk.config
         around = Surroundings(
-            "maglev.yaml", world.timers, self.prober_names, True, int(world.now_s * 1e6)
+            "maglev.yaml", world.timers, self.prober_names, True, int(world.now_s * 1e6), 0
         )
         state = new_state(disk.accepted, disk.wishes, around, world.now)
         words = (ProberPresent, Verdict, VerdictWithdrawn)

@@ -131,6 +131,7 @@ def build(settings: Environment, inherited: Inherited) -> Aggregator:
         probers=settings.prober_names,
         vpp_wanted=bool(settings.vpp_api_addr),
         generation=time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000,
+        accepted_at_ns=inherited.accepted_at_ns,
     )
     state = new_state(inherited.settings, inherited.wishes, around, instant())
     for frontend in state.frontends.values():

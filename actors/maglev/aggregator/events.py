@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from maglev.actor import Effect, Event
 from maglev.aggregator.state import Accepted, Wish
-from maglev.messages import BackendState, Transition, VerdictState
+from maglev.messages import AuditEntry, BackendState, Transition, VerdictState
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +22,6 @@ class Remembered:
     number: int
     since_ns: int
     history: tuple[Transition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """Who changed what, from where, and what came of it."""
-
-    at_ns: int
-    who: str
-    origin: str
-    action: str
-    about: str
-    before: str
-    after: str
-    result: str
 
 
 # --- events ---------------------------------------------------------------------------------------

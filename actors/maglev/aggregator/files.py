@@ -9,15 +9,15 @@ appended to.  Nothing here decides anything: a file that cannot be used is said,
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 from zlib import crc32
 
 import msgspec
 
-from maglev.aggregator.events import AuditEntry, Remembered
+from maglev.aggregator.events import Remembered
 from maglev.aggregator.state import Wish
+from maglev.messages import AuditEntry
 
 VERSION = 1
 FILE_BYTES_MAX = 256 * 1024 * 1024
@@ -135,7 +135,7 @@ def append_audit(path: Path, entry: AuditEntry) -> None:
     """Append one line; a full file becomes the previous one; raises OSError."""
     if path.exists() and path.stat().st_size > AUDIT_BYTES_MAX:
         path.rename(path.with_name(f"{path.name}.previous"))
-    line = msgspec.json.encode(asdict(entry)) + b"\n"
+    line = msgspec.json.encode(entry) + b"\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
         os.write(descriptor, line)

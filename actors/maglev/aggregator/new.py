@@ -76,6 +76,7 @@ class Surroundings:
     probers: tuple[str, ...]
     vpp_wanted: bool
     generation: int  # boot-time microseconds at the start: larger than any given out before
+    accepted_at_ns: int  # when the configuration in force was accepted, unix time
 
 
 def new_state(
@@ -89,7 +90,7 @@ def new_state(
         path=around.path,
         timers=around.timers,
         generation=around.generation,
-        accepted_at_ns=now.unix_ns,
+        accepted_at_ns=around.accepted_at_ns,
         backends={},
         frontends={name: new_frontend(conf, held) for name, conf in settings.frontends.items()},
         believed={},

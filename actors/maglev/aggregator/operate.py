@@ -12,10 +12,11 @@ from __future__ import annotations
 from maglev.actor import Caller, Effect, Instant, Log, Reply
 from maglev.aggregator import assign
 from maglev.aggregator.change import move
-from maglev.aggregator.events import Audit, AuditEntry, SaveWishes
+from maglev.aggregator.events import Audit, SaveWishes
 from maglev.aggregator.state import OPERATIONS_WAITING_MAX, Backend, Frontend, Mode, State, Wish
 from maglev.core import health
 from maglev.messages import (
+    AuditEntry,
     BackendStatus,
     Done,
     FrontendStatus,

@@ -12,12 +12,7 @@ from dataclasses import replace
 from maglev.actor import Caller, Effect, Instant, Log, Publish, Reply
 from maglev.aggregator import assign, operate
 from maglev.aggregator.change import move
-from maglev.aggregator.events import (
-    AuditEntry,
-    ConfigRead,
-    ReadConfig,
-    SaveConfig,
-)
+from maglev.aggregator.events import ConfigRead, ReadConfig, SaveConfig
 from maglev.aggregator.new import configured_mode, enter, new_backend, new_frontend, wish_holds
 from maglev.aggregator.say import backend_status
 from maglev.aggregator.state import RELOADS_SHARING_MAX, Accepted, Backend, State, users
@@ -27,6 +22,7 @@ from maglev.core.settings import BackendConf, Settings
 from maglev.core.warmup import reloaded
 from maglev.messages import (
     AssignmentEnded,
+    AuditEntry,
     BackendGone,
     ConfigAnswer,
     ConfigStatus,
@@ -151,6 +147,7 @@ def put_in_force(state: State, settings: Settings, now: Instant) -> list[Effect]
     lb = settings.lb
     state.warmup = reloaded(state.warmup, lb.startup_delay_min_s, lb.startup_delay_max_s)
     state.revision += 1
+    state.reloads += 1
     state.accepted_at_ns = now.unix_ns
     state.verdicts_changed = True
     return effects

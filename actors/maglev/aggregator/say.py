@@ -50,7 +50,8 @@ def settle(state: State, now: Instant) -> list[Effect]:
             news.append(Publish(backend_status(state.backends[name])))
     state.dirty_frontends.clear()
     state.dirty_backends.clear()
-    return wanted + _settings(state) + news
+    # Last of all what a reload names as the place from which all of it is visible.
+    return wanted + _settings(state) + news + _config(state)
 
 
 def _transition(frontend: Frontend, judged: FrontendState, keep: int, now: Instant) -> list[Effect]:
@@ -174,7 +175,7 @@ def assignment(state: State, backend: Backend) -> Publish:
 
 
 def _settings(state: State) -> list[Effect]:
-    """Say what is in force besides the VIPs, if that differs from what was said last."""
+    """Say what is wanted of VPP besides the VIPs, if that differs from what was said last."""
     lb = state.settings.lb
     desired = DesiredSettings(
         phase=state.phase,
@@ -182,22 +183,26 @@ def _settings(state: State) -> list[Effect]:
         conf=lb.conf,
         sync_interval_s=lb.sync_interval_s,
     )
+    if desired == state.said_settings:
+        return []
+    state.said_settings = desired
+    return [Publish(desired)]
+
+
+def _config(state: State) -> list[Effect]:
+    """Say which configuration is in force, if it is another one than was said last."""
     config = ConfigStatus(
-        revision=state.revision,
+        revision=state.reloads + 1,
         path=state.path,
         accepted_at_ns=state.accepted_at_ns,
         backends=len(state.backends),
         frontends=len(state.frontends),
         healthchecks=tuple(state.settings.healthchecks.values()),
     )
-    effects: list[Effect] = []
-    if desired != state.said_settings:
-        state.said_settings = desired
-        effects.append(Publish(desired))
-    if state.said_config is None or config.revision != state.said_config.revision:
-        state.said_config = config
-        effects.append(Publish(config))
-    return effects
+    if state.said_config is not None and config.revision == state.said_config.revision:
+        return []
+    state.said_config = config
+    return [Publish(config)]
 
 
 def alarm(state: State, kind: str, about: str, text: str, now: Instant) -> list[Effect]:

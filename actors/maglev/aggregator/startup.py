@@ -32,6 +32,7 @@ class Inherited:
     """What an aggregator starts with."""
 
     settings: Settings
+    accepted_at_ns: int
     wishes: tuple[Wish, ...]
     remembered: Mapping[str, Remembered]
     troubles: tuple[str, ...]
@@ -62,22 +63,23 @@ def daemon_id() -> str:
 def inherit(settings: Environment) -> Inherited:
     """Return what there is to start with; raises NoConfiguration."""
     troubles: list[str] = []
-    judged, fresh = _configuration(settings, troubles)
+    judged, accepted_at_ns = _configuration(settings, troubles)
     assert judged.settings is not None
     wishes, doubtful = _wishes(settings.state_dir, troubles)
     return Inherited(
         settings=judged.settings,
+        accepted_at_ns=accepted_at_ns or time.time_ns(),
         wishes=wishes,
         remembered=_verdicts(settings, troubles),
         troubles=tuple(troubles),
         warnings=judged.warnings,
-        fresh_text=judged.text if fresh else None,
+        fresh_text=None if accepted_at_ns else judged.text,
         doubtful=doubtful,
     )
 
 
-def _configuration(settings: Environment, troubles: list[str]) -> tuple[Judged, bool]:
-    """Return the configuration to start with, and whether it comes fresh from the file."""
+def _configuration(settings: Environment, troubles: list[str]) -> tuple[Judged, int]:
+    """Return the configuration to start with, and when it was accepted; 0: it is fresh."""
     accepted, trouble = files.read_or_previous(
         settings.state_dir / "config.accepted", files.AcceptedFile
     )
@@ -88,10 +90,10 @@ def _configuration(settings: Environment, troubles: list[str]) -> tuple[Judged, 
     if accepted is not None and accepted.daemon == daemon_id():
         judged = read("-", accepted.text)
         if judged.settings is not None:
-            return judged, False
+            return judged, accepted.accepted_at_ns
     judged = read(str(settings.config))
     if judged.settings is not None:
-        return judged, True
+        return judged, 0
     error = judged.parse_error or judged.semantic_error
     if accepted is None:
         raise NoConfiguration(error)
@@ -99,7 +101,7 @@ def _configuration(settings: Environment, troubles: list[str]) -> tuple[Judged, 
     judged = read("-", accepted.text)
     if judged.settings is None:
         raise NoConfiguration(error)
-    return judged, False
+    return judged, accepted.accepted_at_ns
 
 
 def _wishes(directory: Path, troubles: list[str]) -> tuple[tuple[Wish, ...], bool]:

@@ -183,7 +183,8 @@ class State:
     warmup: Warmup
     inherit_until_s: float  # until then verdicts of running probers are awaited; inf once over
     vpp_wanted: bool  # there is a VPP to program
-    revision: int = 1
+    revision: int = 1  # of what VPP should have
+    reloads: int = 0  # configurations put in force since the start
     phase: Literal["wait", "release", "full"] = "wait"
     inheriting: bool = True
     vpp_connected: bool = False

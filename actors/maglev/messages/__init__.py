@@ -22,6 +22,7 @@ from maglev.messages.aggregator import (
     DesiredVip,
     FrontendGone,
     FrontendStatus,
+    TotalsBlock,
     VipWithdrawn,
 )
 from maglev.messages.base import (
@@ -31,6 +32,13 @@ from maglev.messages.base import (
     Message,
     Request,
     Retraction,
+)
+from maglev.messages.counts import (
+    ApiTally,
+    BackendTotals,
+    ProbeTally,
+    SyncTally,
+    TransitionTally,
 )
 from maglev.messages.everyone import (
     Heartbeat,
@@ -42,6 +50,7 @@ from maglev.messages.prober import (
     ProberPresent,
     ProbesSeen,
     ProbeStarted,
+    ProbeTotals,
     Verdict,
     VerdictWithdrawn,
 )
@@ -51,18 +60,22 @@ from maglev.messages.programmer import (
     VipForgotten,
     VipProgrammed,
     VppStatus,
+    VppTotals,
 )
 from maglev.messages.requests import (
+    AuditRead,
     CheckConfig,
     ConfigAnswer,
     Done,
     OperateBackend,
+    ReadAudit,
     Refused,
     ReloadConfig,
     SetWeight,
     SyncVpp,
 )
 from maglev.messages.values import (
+    AuditEntry,
     BackendState,
     Check,
     CheckType,
@@ -87,11 +100,15 @@ __all__ = [
     "Alarm",
     "AlarmCleared",
     "Answer",
+    "ApiTally",
     "Assignment",
     "AssignmentEnded",
+    "AuditEntry",
+    "AuditRead",
     "BackendGone",
     "BackendState",
     "BackendStatus",
+    "BackendTotals",
     "Check",
     "CheckConfig",
     "CheckType",
@@ -117,9 +134,12 @@ __all__ = [
     "PoolBackend",
     "ProbeFinished",
     "ProbeStarted",
+    "ProbeTally",
+    "ProbeTotals",
     "ProberPace",
     "ProberPresent",
     "ProbesSeen",
+    "ReadAudit",
     "Refusal",
     "Refused",
     "ReloadConfig",
@@ -127,8 +147,11 @@ __all__ = [
     "Retraction",
     "SetWeight",
     "SyncFinished",
+    "SyncTally",
     "SyncVpp",
+    "TotalsBlock",
     "Transition",
+    "TransitionTally",
     "Verdict",
     "VerdictState",
     "VerdictWithdrawn",
@@ -136,4 +159,5 @@ __all__ = [
     "VipProgrammed",
     "VipWithdrawn",
     "VppStatus",
+    "VppTotals",
 ]

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Literal
 
 from maglev.messages.base import Level, Retraction
+from maglev.messages.counts import BackendTotals
 from maglev.messages.values import (
     BackendState,
     Check,
@@ -69,6 +70,17 @@ class BackendGone(Retraction, frozen=True, kw_only=True):
     KEY = ("name",)
     ENDS = BackendStatus
     name: str
+
+
+class TotalsBlock(Level, frozen=True, kw_only=True):
+    """What was counted of the backends of one block; each has its block by its name.
+
+    No number ever falls while its backend is there, whichever processes are restarted.
+    """
+
+    KEY = ("block",)
+    block: int
+    backends: tuple[BackendTotals, ...]  # none: they have left the configuration
 
 
 class FrontendStatus(Level, frozen=True, kw_only=True):

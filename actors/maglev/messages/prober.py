@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from maglev.messages.base import Edge, Level, Retraction
+from maglev.messages.counts import ProbeTally
 from maglev.messages.values import VerdictState
 
 
@@ -56,6 +57,8 @@ class ProberPace(Level, frozen=True, kw_only=True):
     lateness_ms_p50: float  # start of a probe behind its due time, over the last second
     lateness_ms_p99: float
     lateness_ms_max: float
+    starts_total: int = 0  # probes begun since the start of the process
+    lateness_s_total: float = 0.0  # by how much they were late, all together
 
 
 class ProbesSeen(Edge, frozen=True, kw_only=True):
@@ -63,6 +66,17 @@ class ProbesSeen(Edge, frozen=True, kw_only=True):
 
     prober: str
     backends: tuple[str, ...]
+
+
+class ProbeTotals(Edge, frozen=True, kw_only=True):
+    """The probes of some backends, counted since they were first assigned to this process.
+
+    Once a second of those probed since, and of all within 15 s: what is missed is said again.
+    """
+
+    prober: str
+    since_ns: int  # when the process began to count; tells its counts from those of others
+    tallies: tuple[ProbeTally, ...]
 
 
 class ProbeStarted(Edge, frozen=True, kw_only=True):

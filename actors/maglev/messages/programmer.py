@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from maglev.messages.base import Edge, Level, Retraction
+from maglev.messages.counts import ApiTally, SyncTally
 
 
 class VppStatus(Level, frozen=True, kw_only=True):
@@ -66,3 +67,13 @@ class SyncFinished(Edge, frozen=True, kw_only=True):
     as_weight_updated: int = 0
     failed: int = 0
     duration_s: float
+
+
+class VppTotals(Level, frozen=True, kw_only=True):
+    """What the programmer counted since its start."""
+
+    KEY = ()
+    api: tuple[ApiTally, ...]
+    syncs: tuple[SyncTally, ...]
+    failover_buckets: tuple[int, ...]  # failovers by duration, as in ProbeTally
+    failover_ns_sum: int  # deciding result to VPP's reply, all together

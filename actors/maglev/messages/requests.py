@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from maglev.messages.base import Answer, Request
-from maglev.messages.values import Operation, Refusal
+from maglev.messages.values import AuditEntry, Operation, Refusal
 
 
 class OperateBackend(Request, frozen=True, kw_only=True):
@@ -46,6 +46,12 @@ class SyncVpp(Request, frozen=True, kw_only=True):
     origin: str
 
 
+class ReadAudit(Request, frozen=True, kw_only=True):
+    """Read the audit file from its end.  To the aggregator; answered by AuditRead or Refused."""
+
+    entries_max: int
+
+
 class Done(Answer, frozen=True, kw_only=True):
     """A change is made; visible from (epoch, cls, sequence) on, if it is visible in a message."""
 
@@ -61,6 +67,13 @@ class Refused(Answer, frozen=True, kw_only=True):
 
     code: Refusal
     text: str
+    restarted: bool = False  # said by the bus: the process it was meant for is gone
+
+
+class AuditRead(Answer, frozen=True, kw_only=True):
+    """The last lines of the audit file, the newest first."""
+
+    entries: tuple[AuditEntry, ...]
 
 
 class ConfigAnswer(Answer, frozen=True, kw_only=True):
@@ -69,3 +82,6 @@ class ConfigAnswer(Answer, frozen=True, kw_only=True):
     parse_error: str = ""
     semantic_error: str = ""
     reload_error: str = ""
+    epoch: int = 0  # what was put in force is visible from here on, as in Done
+    cls: str = ""
+    sequence: int = 0

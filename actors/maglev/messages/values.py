@@ -82,6 +82,19 @@ class DesiredAs(Struct, frozen=True, kw_only=True, omit_defaults=True):
     flush: int = 0  # runs up by one for each flush that is due
 
 
+class AuditEntry(Struct, frozen=True):
+    """Who changed what, from where, and what came of it; a line of the audit file."""
+
+    at_ns: int
+    who: str
+    origin: str  # where from: 'unix', an address, a signal
+    action: str
+    about: str
+    before: str
+    after: str
+    result: str
+
+
 class LbConf(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Global parameters of the lb plugin (`lb_conf`)."""
 
