@@ -118,3 +118,10 @@ def test_frontend_goes_down_with_its_last_backend_and_says_so_once() -> None:
     assert story.front().state == "down"
     lines = [log.fields for log in story.logs if log.msg == "frontend-transition"]
     assert [(line["from"], line["to"]) for line in lines] == [("unknown", "up"), ("up", "down")]
+
+
+def test_a_prober_that_takes_over_does_not_wipe_out_what_the_last_probe_told() -> None:
+    story = ready().hears("web1", "down", detail="connection refused", at_ns=5)
+    story.hears("web1", "down", code="", detail="", at_ns=0)
+    shown = story.level(BackendStatus, "web1")
+    assert (shown.code, shown.detail, shown.checked_at_ns) == ("L4CON", "connection refused", 5)

@@ -91,6 +91,9 @@ def _inherit(state: State, backend: Backend, said: Verdict, now: Instant) -> lis
 
 
 def _note(backend: Backend, said: Verdict) -> None:
+    """Keep what the last probe told; a prober that has just taken over has none to tell of."""
+    if not said.at_ns:
+        return
     backend.code = said.code
     backend.detail = said.detail
     backend.duration_s = said.duration_s
