@@ -189,7 +189,7 @@ def test_thousands_of_backends_are_told_in_bounded_messages(story: Story) -> Non
 
 def test_the_pace_is_told_with_the_number_of_backends(story: Story) -> None:
     story.assign()
-    measured = PaceMeasured(2, 100, 0.1, 0.9, 3.0)
+    measured = PaceMeasured(2, 100, 0.1, 0.9, 3.0, 102, 0.04)
     assert said(story.tell(measured)) == [
         ProberPace(
             prober=ME,
@@ -199,6 +199,8 @@ def test_the_pace_is_told_with_the_number_of_backends(story: Story) -> None:
             lateness_ms_p50=0.1,
             lateness_ms_p99=0.9,
             lateness_ms_max=3.0,
+            starts_total=102,
+            lateness_s_total=0.04,
         )
     ]
 

@@ -21,6 +21,8 @@ class Timers:
     request_s: float = 5.0  # deadline of a request between actors
     stopped_s: float = 3.0  # a prober stopped for longer says nothing until it is assigned again
     seen_s: float = 0.25  # pace of ProbesSeen
+    totals_s: float = 1.0  # a prober says the counts that have changed
+    totals_say_s: float = 5.0  # and the aggregator the totals
     wedged_s: float = 10.0  # RUNNING without a heartbeat for this long: replaced
     crash_young_s: float = 60.0  # died younger than this: back off
     backoff_first_s: float = 1.0

@@ -40,6 +40,11 @@ class Tally:
             self._buckets[bisect_left(BOUNDS_S, duration_s)] += 1
             self._duration_s_sum += duration_s
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was counted yet."""
+        return not self._codes
+
     def said(self) -> ProbeTally:
         """Return the counts as they are now."""
         return ProbeTally(

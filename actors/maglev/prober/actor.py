@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A prober: probes the backends assigned to it and keeps a rise/fall counter of each.
 
-Owns: the verdict on each backend assigned to it, with its counter.
+Owns: the verdict on each backend assigned to it, with its counter; the counts of its own probes.
 Hears: Assignment, AssignmentEnded of the aggregator.
-Says: ProberPresent, Verdict, VerdictWithdrawn, ProberPace, ProbesSeen; ProbeStarted and
-    ProbeFinished while somebody listens.
+Says: ProberPresent, Verdict, VerdictWithdrawn, ProberPace, ProbesSeen, ProbeTotals; ProbeStarted
+    and ProbeFinished while somebody listens.
 Answers: nothing.
 Crash: its verdicts stand, stale; restarted it says which backend's answer it was handling, and the
     aggregator hands each backend over with its counter, to this prober or to another.
@@ -45,6 +45,7 @@ from maglev.messages import (
     ProberPresent,
     ProbesSeen,
     ProbeStarted,
+    ProbeTotals,
     Request,
     Verdict,
     VerdictWithdrawn,
@@ -60,6 +61,7 @@ from maglev.prober.state import (
     State,
     Stopped,
 )
+from maglev.prober.totals import Totals
 from maglev.probes.result import Result
 
 NAMES_PER_MESSAGE = 1000
@@ -75,6 +77,7 @@ class Prober:
         VerdictWithdrawn,
         ProberPace,
         ProbesSeen,
+        ProbeTotals,
         ProbeStarted,
         ProbeFinished,
     )
@@ -85,14 +88,15 @@ class Prober:
     ) -> None:
         """Take a name on the bus, and what the last process of this name was doing at its end."""
         self.name = name
-        self.state = State()
+        self.state = State(Totals(timers))
         self._timers = timers
         self._suspect = suspect
         self._suspect_at_ns = suspect_at_ns
 
     def start(self, now: Instant) -> Sequence[Effect]:
         """Say that we are ready."""
-        return [self._present(now), WakeAt(now.mono_s + self._timers.seen_s)]
+        self.state.totals.since_ns = now.unix_ns
+        return [self._present(now), WakeAt(now.mono_s)]
 
     def handle(self, event: Event, now: Instant) -> Sequence[Effect]:
         """Follow the aggregator, and say once in a while how it goes."""
@@ -125,6 +129,7 @@ class Prober:
         """Count the result of a round; return whether there is something new to say."""
         state, check = self.state, backend.check
         state.seen.append(backend.name)
+        backend.tally.add(result.code, duration_s)
         before = backend.health
         after = before
         if result.passed is not None:
@@ -180,6 +185,7 @@ class Prober:
             address=said.address,
             check=check,
             health=Health(said.state, said.counter, said.changes),
+            tally=self.state.totals.tally(said.backend, check.type),
         )
         self.state.backends[said.backend] = fresh
         return [BeginProbing(fresh, first), Publish(fresh.verdict(self.name))]
@@ -199,20 +205,31 @@ class Prober:
             return self._begin(said, check, "soon")
         old, known.check = known.check, check
         known.generation = said.generation
+        if old.type != check.type:
+            self._count_elsewhere(known)
         if (old.rise, old.fall) != (check.rise, check.fall):
             known.health = health.adopted(own.state, check.rise, check.fall, own.changes)
         said_again = Publish(known.verdict(self.name))
         return [said_again] if old == check else [said_again, BeginProbing(known, "soon")]
 
+    def _count_elsewhere(self, known: Backend) -> None:
+        """Count a backend's probes under another type of check from now on."""
+        totals = self.state.totals
+        totals.probed[known.tally] = None
+        known.tally = totals.tally(known.name, known.check.type)
+
     def _ended(self, backend: str) -> list[Effect]:
         self.state.generations.pop(backend, None)
         self.state.unconfirmed.discard(backend)
+        self.state.totals.forget(backend)
         return self._end(backend)
 
     def _end(self, backend: str) -> list[Effect]:
         """Stop probing a backend and speaking for it, if we do."""
-        if self.state.backends.pop(backend, None) is None:
+        known = self.state.backends.pop(backend, None)
+        if known is None:
             return []
+        self.state.totals.probed[known.tally] = None
         return [EndProbing(backend), Publish(VerdictWithdrawn(backend=backend))]
 
     def _synced(self, messages: Sequence[Message], now: Instant) -> list[Effect]:
@@ -242,15 +259,30 @@ class Prober:
 
     def _woke(self, now: Instant) -> list[Effect]:
         state = self.state
-        effects: list[Effect] = [WakeAt(now.mono_s + self._timers.seen_s)]
-        seen = tuple(dict.fromkeys(state.seen))
-        state.seen.clear()
-        for at in range(0, len(seen), NAMES_PER_MESSAGE):
-            names = seen[at : at + NAMES_PER_MESSAGE]
-            effects.append(Publish(ProbesSeen(prober=self.name, backends=names)))
+        effects: list[Effect] = []
+        if now.mono_s >= state.seen_at_s:
+            state.seen_at_s = now.mono_s + self._timers.seen_s
+            effects += self._seen()
         if state.unconfirmed and now.mono_s >= state.confirm_until_s:
             effects += [effect for name in state.unconfirmed.copy() for effect in self._ended(name)]
-        return effects
+        counted = state.totals.next_message(self.name, now.mono_s)
+        if counted is not None:
+            effects.append(Publish(counted))
+        return [*effects, WakeAt(min(state.seen_at_s, state.totals.due_s))]
+
+    def _seen(self) -> list[Effect]:
+        """Say who was probed since the last time."""
+        state = self.state
+        seen = tuple(dict.fromkeys(state.seen))
+        state.seen.clear()
+        for name in seen:
+            backend = state.backends.get(name)
+            if backend is not None:
+                state.totals.probed[backend.tally] = None
+        return [
+            Publish(ProbesSeen(prober=self.name, backends=seen[at : at + NAMES_PER_MESSAGE]))
+            for at in range(0, len(seen), NAMES_PER_MESSAGE)
+        ]
 
     def _stopped(self, stood_s: float, now: Instant) -> list[Effect]:
         """Forget everything: while we stood still the aggregator may have asked others."""
@@ -283,4 +315,6 @@ class Prober:
             lateness_ms_p50=measured.lateness_ms_p50,
             lateness_ms_p99=measured.lateness_ms_p99,
             lateness_ms_max=measured.lateness_ms_max,
+            starts_total=measured.starts_total,
+            lateness_s_total=measured.lateness_s_total,
         )

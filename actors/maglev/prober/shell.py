@@ -256,6 +256,8 @@ class Shell:
                 lateness_ms_p50=late.ms_p50,
                 lateness_ms_p99=late.ms_p99,
                 lateness_ms_max=late.ms_max,
+                starts_total=late.starts_total,
+                lateness_s_total=late.s_total,
             )
         )
         self._news = True

@@ -12,7 +12,9 @@ from typing import Literal
 
 from maglev.actor import Effect, Event
 from maglev.core.health import Health
+from maglev.core.totals import Tally
 from maglev.messages import Check, Verdict
+from maglev.prober.totals import Totals
 from maglev.probes.result import Result
 
 First = Literal["spread", "soon", "late"]
@@ -29,6 +31,7 @@ class Backend:
     address: str
     check: Check
     health: Health
+    tally: Tally
     last: Result | None = None  # of the last round that changed anything here
     code: str = ""
     detail: str = ""
@@ -59,6 +62,7 @@ class Backend:
 class State:
     """All that a prober knows."""
 
+    totals: Totals
     incarnation: int = 0
     netns: str = ""  # where probes are to be made
     backends: dict[str, Backend] = field(default_factory=dict)
@@ -66,6 +70,7 @@ class State:
     unconfirmed: set[str] = field(default_factory=set)  # not heard of since the aggregator is back
     confirm_until_s: float = float("inf")
     seen: list[str] = field(default_factory=list)  # probed since the last ProbesSeen
+    seen_at_s: float = 0.0  # when the next one is due
 
 
 # --- events of the shell --------------------------------------------------------------------------
@@ -87,6 +92,8 @@ class PaceMeasured(Event):
     lateness_ms_p50: float
     lateness_ms_p99: float
     lateness_ms_max: float
+    starts_total: int
+    lateness_s_total: float
 
 
 @dataclass(frozen=True, slots=True)
