@@ -4,7 +4,7 @@ PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 PYTEST  ?= $(BIN)/python -m pytest
-PROTOS  := $(wildcard proto/maglev/*/*.proto)
+PROTO   := proto/backend.py $(wildcard proto/maglev/*/*.proto)
 
 .DEFAULT_GOAL := venv
 .PHONY: venv demo test sim lint fixstyle proto install-deps bench clean
@@ -12,7 +12,7 @@ PROTOS  := $(wildcard proto/maglev/*/*.proto)
 # The environment with the product and what tests and lint need, made again when either changes.
 venv: $(VENV)/.complete
 
-$(VENV)/.complete: setup.cfg pyproject.toml conf/install-deps
+$(VENV)/.complete: setup.cfg pyproject.toml conf/install-deps $(PROTO)
 	@PYTHON=$(PYTHON) conf/install-deps python
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip setuptools
@@ -42,15 +42,9 @@ fixstyle: venv
 	$(BIN)/ruff check --fix actors tests bench
 	$(BIN)/ruff format actors tests bench
 
-# Generated code is built, never committed.
+# Generated code is built, never committed: every install makes it, beside the sources.
 proto: venv
-ifeq ($(PROTOS),)
-	@echo "proto: no .proto file in proto/maglev, nothing to generate"
-else
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[proto]'
-	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=actors --pyi_out=actors \
-		--grpc_python_out=actors $(PROTOS)
-endif
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 
 bench: venv install-deps
 	$(BIN)/python -m bench
@@ -58,4 +52,5 @@ bench: venv install-deps
 clean:
 	rm -rf $(VENV) .cache build dist .tox .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find actors -name '*_pb2.py*' -delete
 	find actors -name '*.egg-info' -type d -prune -exec rm -rf {} +

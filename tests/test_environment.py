@@ -16,6 +16,11 @@ def test_nothing_set_gives_the_documented_defaults() -> None:
         state_dir=Path("/var/lib/vpp-maglev"),
         probers=2,
         vpp_api_addr="/run/vpp/api.sock",
+        grpc_addr=":9090",
+        grpc_socket=Path("/run/vpp-maglev/grpc.sock"),
+        grpc_open=False,
+        reflection=True,
+        metrics_addr=":9091",
         log_level="info",
         time_scale=1.0,
     )
@@ -28,16 +33,26 @@ def test_what_is_handed_on_is_read_back_the_same() -> None:
         state_dir=Path("/s"),
         probers=7,
         vpp_api_addr="",
+        grpc_addr="[::1]:9090",
+        grpc_socket=Path("/g.sock"),
+        grpc_tls_cert="/cert.pem",
+        grpc_tls_key="/key.pem",
+        grpc_client_ca="/ca.pem",
+        grpc_operators="ana,bob",
+        grpc_open=True,
+        reflection=False,
+        metrics_addr="",
         log_level="warn",
         time_scale=0.1,
     )
     assert read(environment.variables()) == environment
 
 
-def test_an_empty_variable_counts_as_not_set_but_for_vpp_where_it_means_off() -> None:
+def test_an_empty_variable_counts_as_not_set_but_where_it_means_off() -> None:
     empty = dict.fromkeys(Environment().variables(), "")
-    assert read(empty) == read({"MAGLEV_VPP_API_ADDR": ""})
+    assert read(empty) == read({"MAGLEV_VPP_API_ADDR": "", "MAGLEV_METRICS_ADDR": ""})
     assert read(empty).vpp_api_addr == ""
+    assert read(empty).metrics_addr == ""
 
 
 def test_relative_paths_are_made_absolute() -> None:
@@ -80,6 +95,7 @@ def test_every_actor_has_one_name() -> None:
     assert read({"MAGLEV_PROBERS": "3"}).actor_names == (
         "aggregator",
         "programmer",
+        "gateway",
         "watchdog",
         "prober-0",
         "prober-1",

@@ -87,7 +87,8 @@ def test_a_question_to_a_killed_speaker_ends_as_soon_as_its_successor_speaks(
     start("speak", "5")
     ring.until(reader.answers)
     text = "speaker was restarted before it answered SyncVpp"
-    assert reader.answers()[0].answer == Refused(code="unavailable", text=text)
+    refused = Refused(code="unavailable", text=text, restarted=True)
+    assert reader.answers()[0].answer == refused
     ring.until(lambda: len(reader.levels()) == 5)
     reader.node.ask("speaker", ASKED, 60.0, ask_id=2)
     ring.until(lambda: len(reader.answers()) == 2)

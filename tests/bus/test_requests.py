@@ -52,7 +52,7 @@ def test_a_question_ends_when_whom_it_was_put_to_is_another_process_now() -> Non
     assert asks.end(1.0, {"aggregator": EPOCH, "programmer": EPOCH}) == []
     text = "aggregator was restarted before it answered SetWeight"
     assert asks.end(1.0, {"aggregator": EPOCH + 1, "programmer": EPOCH}) == [
-        Answered(41, Refused(code="unavailable", text=text))
+        Answered(41, Refused(code="unavailable", text=text, restarted=True))
     ]
     assert len(asks) == 1
 
@@ -73,4 +73,5 @@ def test_a_request_for_another_epoch_is_refused_with_both() -> None:
         assert refused == Refused(
             code="unavailable",
             text=f"the request is for aggregator of epoch {epoch}; this is epoch {EPOCH}",
+            restarted=True,
         )

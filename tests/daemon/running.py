@@ -69,13 +69,15 @@ class Running:
             "MAGLEV_STATE_DIR": str(self.dir / "state"),
             "MAGLEV_PROBERS": "2",
             "MAGLEV_VPP_API_ADDR": str(self.dir / "vpp-api.sock"),
+            "MAGLEV_GRPC_ADDR": "127.0.0.1:0",
+            "MAGLEV_METRICS_ADDR": "",
             "MAGLEV_TIME_SCALE": str(scale),
             "MAGLEV_SUPERVISOR_D": str(self.programs),
         }
         self._write_programs(habits or {})
 
     def _write_programs(self, habits: Mapping[str, str]) -> None:
-        for name in ("aggregator", "programmer", "prober", "watchdog"):
+        for name in ("aggregator", "programmer", "prober", "gateway", "watchdog"):
             module, more = "tests.daemon.standin", ""
             if name == "watchdog" and name not in habits:
                 module = "maglev.watchdog"
@@ -172,7 +174,7 @@ class Running:
         """Say if every actor runs and works."""
         processes = self.processes()
         lives = {name: self.life(name) for name in processes}
-        return len(processes) == 5 and all(
+        return len(processes) == 6 and all(
             info.state == "RUNNING" and (life := lives[name]) is not None and life.pid == info.pid
             for name, info in processes.items()
         )

@@ -12,7 +12,7 @@ from tests.system.conftest import SCALE
 from tests.system.listener import Listener
 from tests.system.system import System
 
-ACTORS = ("prober-0", "prober-1", "aggregator", "programmer", "watchdog")
+ACTORS = ("prober-0", "prober-1", "aggregator", "programmer", "gateway", "watchdog")
 PROCESSES = (*ACTORS, "supervisord")
 
 

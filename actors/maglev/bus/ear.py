@@ -20,7 +20,7 @@ from maglev.bus.notes import Note, Notes
 from maglev.bus.requests import OPEN_MAX, Asks
 from maglev.bus.sockets import Ports, connect_dealer, connect_subscriber
 from maglev.core.timers import Timers
-from maglev.messages import Answer, Refused, Request
+from maglev.messages import Answer, Edge, Refused, Request
 
 _PART: Final = wire.topic_of(wire.SnapshotPart.__name__)
 _SNAPSHOT: Final = wire.topic_of(wire.SnapshotWanted.__name__)
@@ -71,6 +71,11 @@ class Ear:
             header = wire.RequestHeader(follower.me, follower.epoch, number, until_s, now_s)
             # What is not sent ends at its deadline, like what is lost on the way.
             self._send(wire.topic_of(asked), header, wire.encode(request))
+
+    def listen(self, edge: type[Edge], on: bool) -> None:
+        """Begin or cease to hear a class of edges."""
+        follower = self.follower
+        self._do(time.monotonic(), follower.listen(edge) if on else follower.unlisten(edge))
 
     def close(self) -> None:
         """Close the sockets."""

@@ -21,7 +21,7 @@ from maglev.actor import Event, Found, Heard, Lost, Synced
 from maglev.bus import wire
 from maglev.bus.notes import Note
 from maglev.core.timers import Timers
-from maglev.messages import Heartbeat, Level, Message, Retraction
+from maglev.messages import Edge, Heartbeat, Level, Message, Retraction
 
 HEARTBEAT: Final = Heartbeat.__name__
 _TOKEN: Final = wire.TOKEN_MARK.decode()
@@ -94,6 +94,7 @@ class Follower:
             name for name, cls in by_name.items() if issubclass(cls, (Level, Retraction))
         }
         self._topics = {*by_name, HEARTBEAT}
+        self._former: set[str] = set()  # classes not listened for any more
         self._timers = timers
         self._chance = chance
         self._backlog_max = backlog_max
@@ -119,6 +120,8 @@ class Follower:
         """Take a published frame, or a token that came back, in the order of the PUB pipe."""
         out: list[Action] = []
         if name not in self._topics and not name.startswith(_TOKEN):
+            if name in self._former:
+                return out
             return [Note("garbage", self.speaker, f"nobody asked for topic {name[:40]!r}")]
         if not self._is_current(now_s, header.epoch, out):
             return out
@@ -183,6 +186,21 @@ class Follower:
         if self._phase in (_Phase.PROVING, _Phase.FETCHING):
             self._until_s = now_s + self._timers.snapshot_s
 
+    def listen(self, edge: type[Edge]) -> list[Action]:
+        """Hear one more class, of edges alone: for those that are said only to listeners."""
+        name = edge.__name__
+        self.names = tuple(sorted({*self.names, name}))
+        self._topics.add(name)
+        return [Subscribe(wire.topic_of(name))]
+
+    def unlisten(self, edge: type[Edge]) -> list[Action]:
+        """Hear a class no more that `listen` has added; what is under way is dropped."""
+        name = edge.__name__
+        self.names = tuple(one for one in self.names if one != name)
+        self._topics.discard(name)
+        self._former.add(name)
+        return [Unsubscribe(wire.topic_of(name))]
+
     # --- the way to a snapshot ---
 
     def _connect(self, now_s: float, out: list[Action]) -> None:
@@ -216,7 +234,7 @@ class Follower:
         self._parts, self._backlog = {}, []
         self.positions = dict(positions)
         self.alive, self._lost, self._hole_s = True, False, None
-        out.append(Synced(self.speaker, self.epoch, levels))
+        out.append(Synced(self.speaker, self.epoch, levels, dict(positions)))
         for name, sequence, body in backlog:
             if not self._apply(now_s, name, sequence, body, out):
                 return
@@ -272,7 +290,7 @@ class Follower:
         self._decode(name, body, messages, out)
         for message in messages:
             if name in self.names:
-                out.append(Heard(self.speaker, message))
+                out.append(Heard(self.speaker, message, sequence))
             if isinstance(message, Heartbeat):
                 return self._is_complete(now_s, message, out)
         return True

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 import zmq
+from msgspec.structs import replace
 
 from maglev.actor import Asked, Caller, Event
 from maglev.bus import wire
@@ -29,6 +30,7 @@ from maglev.bus.speaker import Said, Speaker
 from maglev.core.timers import Timers
 from maglev.messages import (
     Answer,
+    ConfigAnswer,
     Done,
     Edge,
     Heartbeat,
@@ -172,15 +174,10 @@ class Mouth:
 
     def _located(self, reply: _Reply) -> Answer:
         answer, visible = reply.answer, reply.visible
-        if visible is None or not isinstance(answer, Done):
+        if visible is None or not isinstance(answer, Done | ConfigAnswer):
             return answer
-        return Done(
-            text=answer.text,
-            changed=answer.changed,
-            epoch=self.epoch,
-            cls=visible.__name__,
-            sequence=self.position(visible),
-        )
+        sequence = self.position(visible)
+        return replace(answer, epoch=self.epoch, cls=visible.__name__, sequence=sequence)
 
     def _answer(self, now_s: float, caller: Caller, answer: Answer) -> None:
         try:

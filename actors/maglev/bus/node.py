@@ -124,6 +124,10 @@ class Node:
             self._notes,
         )
 
+    def listen(self, speaker: str, edge: type[Edge], on: bool) -> None:
+        """Hear a class of edges of a speaker that is followed as well, or no more."""
+        self._ears[speaker].listen(edge, on)
+
     def fileno(self) -> int:
         """Return the descriptor to wait on; it stays the same, and so may be registered once."""
         return self._ports.fileno()

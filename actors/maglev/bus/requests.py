@@ -60,7 +60,7 @@ class Asks:
             speaker = question.speaker
             if epochs.get(speaker, question.epoch) != question.epoch:
                 text = f"{speaker} was restarted before it answered {question.asked}"
-                refused = Refused(code="unavailable", text=text)
+                refused = Refused(code="unavailable", text=text, restarted=True)
             elif now_s >= question.deadline_s:
                 text = f"{speaker} did not answer {question.asked} in time"
                 refused = Refused(code="deadline", text=text)
@@ -82,5 +82,5 @@ def refusal(me: str, epoch: int, now_s: float, header: RequestHeader) -> Refused
         return Refused(code="deadline", text=f"{me} got the request {late_s:.3f} s too late")
     if header.epoch != epoch:
         text = f"the request is for {me} of epoch {header.epoch}; this is epoch {epoch}"
-        return Refused(code="unavailable", text=text)
+        return Refused(code="unavailable", text=text, restarted=True)
     return None

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from maglev.messages import Level, Message, Retraction
+from maglev.messages import Heartbeat, Level, Message, Retraction
 
 L = TypeVar("L", bound=Level)
 Key = tuple[str, ...]
@@ -32,6 +32,14 @@ class Change:
         level = self.after if self.after is not None else self.before
         assert level is not None, f"{self.speaker} changed nothing"
         return level
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """The last heartbeat of an actor, and when it was heard (CLOCK_MONOTONIC)."""
+
+    said: Heartbeat
+    heard_s: float
 
 
 class View:
@@ -74,6 +82,10 @@ class View:
     def found(self, speaker: str) -> None:
         """Note that a silent speaker is heard again, and nothing was missed."""
         self.silent.discard(speaker)
+
+    def knows(self, speaker: str) -> bool:
+        """Return whether a speaker has ever said how anything is."""
+        return speaker in self._speakers
 
     def all(self, cls: type[L]) -> list[L]:
         """Return the levels of a class, in the order in which they were first said."""
