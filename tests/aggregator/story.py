@@ -22,13 +22,17 @@ from maglev.actor import (
 from maglev.aggregator.actor import Aggregator
 from maglev.aggregator.events import (
     Audit,
+    AuditFileRead,
     ConfigRead,
     ConfigSaved,
+    ReadAuditFile,
     ReadConfig,
     Remembered,
     SaveConfig,
+    SaveTotals,
     SaveVerdicts,
     SaveWishes,
+    TotalsSaved,
     WishesSaved,
 )
 from maglev.aggregator.new import Surroundings, new_state
@@ -49,6 +53,7 @@ from maglev.messages import (
     OperateBackend,
     ProberPresent,
     ReloadConfig,
+    Request,
     Retraction,
     SetWeight,
     Verdict,
@@ -126,6 +131,7 @@ class Story:
         self.audit: list[AuditEntry] = []
         self.saved_wishes: tuple[Wish, ...] = tuple(wishes)
         self.saved_verdicts: dict[str, Remembered] = {}
+        self.saved_totals: tuple[bytes, ...] = ()
         self.wake_at_s: float | None = None
         self.requests = 0
         around = Surroundings("maglev.yaml", Timers(), tuple(probers), vpp_wanted, generation, 0)
@@ -215,7 +221,7 @@ class Story:
         self.file_error = ("", "") if conf else ("maglev.yaml:1: broken", "")
         return self.asks(ReloadConfig(who="ana", origin="SIGHUP"))
 
-    def asks(self, request: OperateBackend | SetWeight | ReloadConfig) -> Answer | None:
+    def asks(self, request: Request) -> Answer | None:
         before = len(self.answers)
         self.requests += 1
         self.tell(Asked(Caller(b"c", self.requests), request))
@@ -273,6 +279,9 @@ class Story:
     def disk(self, effect: Effect) -> None:
         """What the shell does about the files."""
         match effect:
+            case SaveTotals(blocks):
+                self.saved_totals = blocks
+                self.tell(TotalsSaved())
             case SaveWishes(wishes, entry):
                 if not self.disk_error:
                     self.saved_wishes = wishes
@@ -285,6 +294,11 @@ class Story:
             case ReadConfig(read_id):
                 read = Accepted("text", self.file) if self.file else None
                 self.tell(ConfigRead(read_id, read, *self.file_error))
+            case ReadAuditFile(caller, entries_max):
+                entries = tuple(reversed(self.audit))[:entries_max]
+                self.tell(
+                    AuditFileRead(caller, () if self.disk_error else entries, self.disk_error)
+                )
             case _:
                 raise AssertionError(effect)
 

@@ -86,3 +86,42 @@ def test_the_audit_file_is_one_object_a_line_and_bounded(
     files.append_audit(path, entry)
     assert len(path.read_text().splitlines()) == 1
     assert len((tmp_path / "audit.jsonl.previous").read_text().splitlines()) == 3
+
+
+def audited(number: int, text: str = "") -> AuditEntry:
+    return AuditEntry(number, "ana", "unix", "pause", f"backend {text or number}", "", "", "done")
+
+
+@pytest.mark.parametrize("block", [1, 7, 100, 1 << 16])
+def test_the_audit_file_is_read_from_its_end_and_on_in_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    entries = [audited(number, "ü" * (number % 5)) for number in range(20)]
+    for entry in entries[:12]:
+        files.append_audit(path, entry)
+    path.rename(path.with_name("audit.jsonl.previous"))
+    for entry in entries[12:]:
+        files.append_audit(path, entry)
+    monkeypatch.setattr(files, "_BLOCK_BYTES", block)
+    for count in (0, 1, 8, 9, 20, 30):
+        assert files.read_audit(path, count) == tuple(reversed(entries))[:count]
+
+
+def test_half_a_line_of_the_audit_file_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    assert files.read_audit(path, 5) == ()
+    files.append_audit(path, audited(1))
+    with path.open("ab") as file:
+        file.write(b'{"at_ns": 2, "who": "a\xff')
+    assert files.read_audit(path, 5) == (audited(1),)
+
+
+def test_no_more_of_the_audit_file_is_read_than_fits_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "audit.jsonl"
+    for number in range(100):
+        files.append_audit(path, audited(number))
+    monkeypatch.setattr(files, "AUDIT_READ_BYTES_MAX", 1000)
+    assert 1 < len(files.read_audit(path, 100)) < 20

@@ -20,8 +20,10 @@ from maglev.aggregator import files
 from maglev.aggregator.actor import Aggregator
 from maglev.aggregator.events import (
     Audit,
+    AuditFileRead,
     ConfigRead,
     ConfigSaved,
+    ReadAuditFile,
     ReadConfig,
     SaveConfig,
     SaveVerdicts,
@@ -43,7 +45,7 @@ from maglev.runtime import Runtime, instant
 WRITES_WAITING_MAX = 10_000
 CLOSE_S = 1.0
 
-Write = SaveWishes | SaveConfig | SaveVerdicts | Audit
+Write = SaveWishes | SaveConfig | SaveVerdicts | SaveTotals | Audit
 
 
 class Shell:
@@ -63,7 +65,9 @@ class Shell:
         match effect:
             case ReadConfig(read_id):
                 self.runtime.spawn(self._read(self.runtime, read_id), f"read {read_id}")
-            case SaveWishes() | SaveConfig() | SaveVerdicts() | Audit():
+            case SaveWishes() | SaveConfig() | SaveVerdicts() | SaveTotals() | Audit():
+            case ReadAuditFile():
+                self.runtime.spawn(self._read_audit(self.runtime, effect), "read audit")
                 try:
                     self._writes.put_nowait(effect)
                 except asyncio.QueueFull:
@@ -98,6 +102,16 @@ class Shell:
         try:
             match effect:
                 case SaveWishes(wishes, entry):
+    async def _read_audit(self, runtime: Runtime, wanted: ReadAuditFile) -> None:
+        path = self._directory / "audit.jsonl"
+        try:
+            entries = await asyncio.to_thread(files.read_audit, path, wanted.entries_max)
+        except OSError as error:
+            text = f"{error.filename or path}: {error.strerror}"
+            runtime.feed(AuditFileRead(wanted.caller, error=text))
+        else:
+            runtime.feed(AuditFileRead(wanted.caller, entries))
+
                     files.append_audit(self._directory / "audit.jsonl", entry)
                     self._write_wishes(wishes)
                 case SaveConfig(accepted, wishes):

@@ -6,7 +6,7 @@ Hears: ProberPresent, Verdict, VerdictWithdrawn from every prober; VppStatus fro
 Says: Assignment, AssignmentEnded, BackendStatus, BackendGone, FrontendStatus, FrontendGone,
 DesiredSettings, DesiredVip, VipWithdrawn, ConfigStatus, Alarm, AlarmCleared.
 
-Answers: OperateBackend, SetWeight, ReloadConfig, CheckConfig.
+Answers: OperateBackend, SetWeight, ReloadConfig, CheckConfig, ReadAudit, NoteOperation.
 
 Crash: probing and VPP go on.  A restart takes the accepted configuration and the wishes from the
 state directory and the verdicts from the running probers; what no prober speaks for is taken from
@@ -31,8 +31,15 @@ from maglev.actor import (
     WakeAt,
     Woke,
 )
-from maglev.aggregator import assign, believe, operate, release, reload, remember
-from maglev.aggregator.events import ConfigRead, ConfigSaved, Remembered, WishesSaved
+from maglev.aggregator import assign, audit, believe, operate, release, reload, remember, rounds
+from maglev.aggregator.events import (
+    AuditFileRead,
+    ConfigRead,
+    ConfigSaved,
+    Remembered,
+    TotalsSaved,
+    WishesSaved,
+)
 from maglev.aggregator.say import alarm, settle
 from maglev.aggregator.state import State
 from maglev.aggregator.verdicts import verdict_heard
@@ -53,8 +60,11 @@ from maglev.messages import (
     OperateBackend,
     ProberPresent,
     ReloadConfig,
+    NoteOperation,
     Request,
     SetWeight,
+    ProbeTotals,
+    ReadAudit,
     Verdict,
     VerdictWithdrawn,
     VipWithdrawn,
@@ -97,6 +107,8 @@ class Aggregator:
         self, state: State, remembered: Mapping[str, Remembered], troubles: Sequence[str]
     ) -> None:
         """Take a fresh state, young verdicts (or none), and what was wrong with files."""
+        ReadAudit,
+        NoteOperation,
         self.state = state
         self._troubles = troubles
         self._wake_at_s = 0.0
@@ -141,6 +153,12 @@ class Aggregator:
                 return []  # of the programmer: VPP keeps what it has; of time: see _finish
             case Answered() | Asked() | Event():
                 raise AssertionError(f"an event nobody sends here: {event}")
+            case Asked(caller, ReadAudit(entries_max=entries_max)):
+                return audit.asked(state, caller, entries_max)
+            case Asked(caller, NoteOperation(entry=entry)):
+                return audit.told(caller, entry)
+            case AuditFileRead():
+                return audit.was_read(state, event)
 
     def _heard(self, speaker: str, message: Message, now: Instant) -> list[Effect]:
         match message:

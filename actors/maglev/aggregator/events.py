@@ -52,6 +52,20 @@ class ConfigSaved(Event):
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TotalsSaved(Event):
+    """The totals are on disk, or could not be written, which the shell has logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFileRead(Event):
+    """The end of the audit file was read for somebody, or not: then `error` says why."""
+
+    caller: Caller
+    entries: tuple[AuditEntry, ...] = ()
+    error: str = ""
+
+
 # --- effects --------------------------------------------------------------------------------------
 
 
@@ -90,3 +104,11 @@ class Audit(Effect):
     """Append to the audit file."""
 
     entry: AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAuditFile(Effect):
+    """Read the last entries of the audit file, off the loop; AuditFileRead follows."""
+
+    caller: Caller
+    entries_max: int

@@ -2,13 +2,16 @@
 """The state directory: four small files, each written whole or not at all.
 
 `config.accepted`, `wishes` and `verdicts` are versioned msgpack with a checksum, written to a
-temporary file, fsynced and renamed, the previous copy kept beside (`.previous`).  `audit.jsonl` is
-appended to.  Nothing here decides anything: a file that cannot be used is said, not repaired.
+temporary file, fsynced and renamed, the previous copy kept beside (`.previous`).  `totals` is
+written often and need not survive a loss of power: no fsync, no copy.  `audit.jsonl` is appended
+to.  Nothing here decides anything: a file that cannot be used is said, not repaired.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 from zlib import crc32
@@ -24,6 +27,8 @@ FILE_BYTES_MAX = 256 * 1024 * 1024
 AUDIT_BYTES_MAX = 64 * 1024 * 1024  # then it becomes audit.jsonl.previous
 
 T = TypeVar("T")
+AUDIT_READ_BYTES_MAX = 2 * 1024 * 1024  # of lines for one reader
+_BLOCK_BYTES = 64 * 1024
 
 
 class Unusable(Exception):
@@ -141,3 +146,36 @@ def append_audit(path: Path, entry: AuditEntry) -> None:
         os.write(descriptor, line)
     finally:
         os.close(descriptor)
+
+
+def read_audit(path: Path, entries_max: int) -> tuple[AuditEntry, ...]:
+    """Return the last entries, the newest first, at most 2 MiB of them; raises OSError.
+
+    A line that cannot be read (the last one before a crash) is left out.
+    """
+    entries: list[AuditEntry] = []
+    length = 0
+    for line in _lines_from_the_end(path):
+        length += len(line)
+        if len(entries) >= entries_max or length > AUDIT_READ_BYTES_MAX:
+            break
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            entries.append(msgspec.json.decode(line, type=AuditEntry))
+    return tuple(entries)
+
+
+def _lines_from_the_end(path: Path) -> Iterator[bytes]:
+    """Yield the lines of the audit file and of the one before it, the last line first."""
+    for one in (path, path.with_name(f"{path.name}.previous")):
+        if not one.exists():
+            continue
+        with one.open("rb") as file:
+            end, rest = file.seek(0, os.SEEK_END), b""
+            while end > 0:
+                begin = max(0, end - _BLOCK_BYTES)
+                file.seek(begin)
+                rest, *lines = (file.read(end - begin) + rest).split(b"\n")
+                yield from (line for line in reversed(lines) if line)
+                end = begin
+            if rest:
+                yield rest

@@ -199,6 +199,7 @@ class State:
     reload: Reload = field(default_factory=Reload)
     operations: Operations = field(default_factory=Operations)
     said_settings: DesiredSettings | None = None  # as last said
+    audit_reads: int = 0  # of the audit file that are under way
     said_config: ConfigStatus | None = None
     dirty_backends: dict[str, None] = field(default_factory=dict)  # an ordered set
     dirty_frontends: dict[str, float] = field(default_factory=dict)  # -> decided_at_s

@@ -52,6 +52,12 @@ class ReadAudit(Request, frozen=True, kw_only=True):
     entries_max: int
 
 
+class NoteOperation(Request, frozen=True, kw_only=True):
+    """Another actor did something for an operator.  To the aggregator, which audits it; Done."""
+
+    entry: AuditEntry
+
+
 class Done(Answer, frozen=True, kw_only=True):
     """A change is made; visible from (epoch, cls, sequence) on, if it is visible in a message."""
 
