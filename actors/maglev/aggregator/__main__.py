@@ -63,11 +63,11 @@ class Shell:
         """Begin what an effect asks for; the event about it follows."""
         assert self.runtime is not None
         match effect:
+            case ReadAuditFile():
+                self.runtime.spawn(self._read_audit(self.runtime, effect), "read audit")
             case ReadConfig(read_id):
                 self.runtime.spawn(self._read(self.runtime, read_id), f"read {read_id}")
             case SaveWishes() | SaveConfig() | SaveVerdicts() | SaveTotals() | Audit():
-            case ReadAuditFile():
-                self.runtime.spawn(self._read_audit(self.runtime, effect), "read audit")
                 try:
                     self._writes.put_nowait(effect)
                 except asyncio.QueueFull:
@@ -97,11 +97,6 @@ class Shell:
         accepted = Accepted(judged.text, judged.settings) if judged.settings else None
         runtime.feed(ConfigRead(read_id, accepted, judged.parse_error, judged.semantic_error))
 
-    def _write(self, effect: Write) -> str:
-        """Write one thing; return what went wrong, in words."""
-        try:
-            match effect:
-                case SaveWishes(wishes, entry):
     async def _read_audit(self, runtime: Runtime, wanted: ReadAuditFile) -> None:
         path = self._directory / "audit.jsonl"
         try:
@@ -112,6 +107,11 @@ class Shell:
         else:
             runtime.feed(AuditFileRead(wanted.caller, entries))
 
+    def _write(self, effect: Write) -> str:
+        """Write one thing; return what went wrong, in words."""
+        try:
+            match effect:
+                case SaveWishes(wishes, entry):
                     files.append_audit(self._directory / "audit.jsonl", entry)
                     self._write_wishes(wishes)
                 case SaveConfig(accepted, wishes):

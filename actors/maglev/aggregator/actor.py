@@ -57,14 +57,14 @@ from maglev.messages import (
     FrontendGone,
     FrontendStatus,
     Message,
+    NoteOperation,
     OperateBackend,
     ProberPresent,
-    ReloadConfig,
-    NoteOperation,
-    Request,
-    SetWeight,
     ProbeTotals,
     ReadAudit,
+    ReloadConfig,
+    Request,
+    SetWeight,
     Verdict,
     VerdictWithdrawn,
     VipWithdrawn,
@@ -101,14 +101,14 @@ class Aggregator:
         SetWeight,
         ReloadConfig,
         CheckConfig,
+        ReadAudit,
+        NoteOperation,
     )
 
     def __init__(
         self, state: State, remembered: Mapping[str, Remembered], troubles: Sequence[str]
     ) -> None:
         """Take a fresh state, young verdicts (or none), and what was wrong with files."""
-        ReadAudit,
-        NoteOperation,
         self.state = state
         self._troubles = troubles
         self._wake_at_s = 0.0
@@ -147,18 +147,18 @@ class Aggregator:
             case ConfigSaved(accepted, error):
                 effects = reload.config_saved(state, accepted, error, now)
                 return [*effects, *operate.proceed(state, now)]
-            case WishesSaved(error):
-                return [*operate.saved(state, error, now), *reload.save_if_idle(state)]
-            case Lost() | Found() | Woke():
-                return []  # of the programmer: VPP keeps what it has; of time: see _finish
-            case Answered() | Asked() | Event():
-                raise AssertionError(f"an event nobody sends here: {event}")
             case Asked(caller, ReadAudit(entries_max=entries_max)):
                 return audit.asked(state, caller, entries_max)
             case Asked(caller, NoteOperation(entry=entry)):
                 return audit.told(caller, entry)
             case AuditFileRead():
                 return audit.was_read(state, event)
+            case WishesSaved(error):
+                return [*operate.saved(state, error, now), *reload.save_if_idle(state)]
+            case Lost() | Found() | Woke():
+                return []  # of the programmer: VPP keeps what it has; of time: see _finish
+            case Answered() | Asked() | Event():
+                raise AssertionError(f"an event nobody sends here: {event}")
 
     def _heard(self, speaker: str, message: Message, now: Instant) -> list[Effect]:
         match message:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from maglev.actor import Effect, Event
+from maglev.actor import Caller, Effect, Event
 from maglev.aggregator.state import Accepted, Wish
 from maglev.messages import AuditEntry, BackendState, Transition, VerdictState
 

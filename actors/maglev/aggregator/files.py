@@ -25,10 +25,10 @@ from maglev.messages import AuditEntry
 VERSION = 1
 FILE_BYTES_MAX = 256 * 1024 * 1024
 AUDIT_BYTES_MAX = 64 * 1024 * 1024  # then it becomes audit.jsonl.previous
-
-T = TypeVar("T")
 AUDIT_READ_BYTES_MAX = 2 * 1024 * 1024  # of lines for one reader
 _BLOCK_BYTES = 64 * 1024
+
+T = TypeVar("T")
 
 
 class Unusable(Exception):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from maglev.actor import Caller
+from maglev.aggregator.totals import Totals
 from maglev.core.health import Health
 from maglev.core.settings import BackendConf, FrontendConf, PoolConf, Settings
 from maglev.core.timers import Timers
@@ -197,9 +198,9 @@ class State:
     faults: dict[str, int] = field(default_factory=dict)  # text -> backends that have it
     alarms: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, about) -> text
     reload: Reload = field(default_factory=Reload)
+    audit_reads: int = 0  # of the audit file that are under way
     operations: Operations = field(default_factory=Operations)
     said_settings: DesiredSettings | None = None  # as last said
-    audit_reads: int = 0  # of the audit file that are under way
     said_config: ConfigStatus | None = None
     dirty_backends: dict[str, None] = field(default_factory=dict)  # an ordered set
     dirty_frontends: dict[str, float] = field(default_factory=dict)  # -> decided_at_s
