@@ -45,7 +45,7 @@ from maglev.runtime import Runtime, instant
 WRITES_WAITING_MAX = 10_000
 CLOSE_S = 1.0
 
-Write = SaveWishes | SaveConfig | SaveVerdicts | SaveTotals | Audit
+Write = SaveWishes | SaveConfig | SaveVerdicts | Audit
 
 
 class Shell:
@@ -67,7 +67,7 @@ class Shell:
                 self.runtime.spawn(self._read_audit(self.runtime, effect), "read audit")
             case ReadConfig(read_id):
                 self.runtime.spawn(self._read(self.runtime, read_id), f"read {read_id}")
-            case SaveWishes() | SaveConfig() | SaveVerdicts() | SaveTotals() | Audit():
+            case SaveWishes() | SaveConfig() | SaveVerdicts() | Audit():
                 try:
                     self._writes.put_nowait(effect)
                 except asyncio.QueueFull:
