@@ -37,11 +37,15 @@ class Listener:
     """One who listens on a bus."""
 
     def __init__(
-        self, run_dir: Path, scale: float, classes: Iterable[type[Message]] = (ProberPace,)
+        self,
+        run_dir: Path,
+        scale: float,
+        probers: Iterable[type[Message]] = (ProberPace,),
+        aggregator: Iterable[type[Message]] = (BackendStatus,),
     ) -> None:
-        """Hear probers say `classes`, and of the others how backends, VIPs and syncs are."""
-        follows: dict[str, tuple[type[Message], ...]] = dict.fromkeys(PROBERS, tuple(classes))
-        follows["aggregator"] = (BackendStatus,)
+        """Hear these classes of them, and of the programmer how VIPs and syncs are."""
+        follows: dict[str, tuple[type[Message], ...]] = dict.fromkeys(PROBERS, tuple(probers))
+        follows["aggregator"] = tuple(aggregator)
         follows["programmer"] = (VipProgrammed, SyncFinished)
         self._node = Node(run_dir, "listener", (), follows, Timers.scaled(scale), binds=False)
         self.levels: dict[tuple[type[Message], tuple[str, ...]], Level] = {}

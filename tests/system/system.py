@@ -15,9 +15,9 @@ from copy import deepcopy
 from typing import Any
 
 from maglev.bus.client import ask
-from maglev.messages import Answer, Request
+from maglev.messages import Answer, ConfigAnswer, ReloadConfig, Request
 from maglev.process import life_path
-from tests.daemon.running import Running
+from tests.daemon.running import ROOT, Running
 from tests.support import eventually
 from tests.system.backends import Backends
 from tests.system.places import Pace, Pools, document, text, vip
@@ -43,6 +43,7 @@ class System(Running):
     def __init__(self, scale: float) -> None:
         super().__init__(scale)
         del self.variables["MAGLEV_SUPERVISOR_D"]  # the real programs
+        self.variables["PYTHONPATH"] = str(ROOT / "actors")
         self._around = ExitStack()
 
     def _write_programs(self, habits: Mapping[str, str]) -> None:
@@ -59,12 +60,15 @@ class System(Running):
         *,
         port: int = 0,
         netns: str = "",
+        as_call_us: float = 0.0,
     ) -> None:
         """Start VPP and web servers, and write the file; backends are called web1, web2 and so on.
 
-        With a `port` there are web servers already.  `netns`: where they are to be.
+        With a `port` there are web servers already.  `netns`: where they are to be.  `as_call_us`:
+        how long VPP takes to change an AS, at least.
         """
-        self.vpp = self._around.enter_context(simulated_vpp(self.dir))
+        vpp = simulated_vpp(self.dir, as_call_us=as_call_us)
+        self.vpp = self._around.enter_context(vpp)
         self.variables["MAGLEV_VPP_API_ADDR"] = str(self.vpp.socket)
         self.address = {f"web{number}": one for number, one in enumerate(addresses, start=1)}
         self.name = {one: name for name, one in self.address.items()}
@@ -182,6 +186,14 @@ class System(Running):
     def ask(self, actor: str, request: Request) -> Answer:
         """Return an actor's answer."""
         return ask(self.run_dir, actor, request, ASK_S)
+
+    def reload(self, change: Change | None = None) -> None:
+        """Write the file, with a change, and have it put in force."""
+        self.write(change)
+        answer = self.ask("aggregator", ReloadConfig(who="test", origin="unix"))
+        assert isinstance(answer, ConfigAnswer), answer
+        errors = answer.parse_error, answer.semantic_error, answer.reload_error
+        assert not any(errors), answer
 
     def pid(self, process: str) -> int:
         """Return the pid of an actor, or of supervisord."""

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from maglev.environment import Environment
 from maglev.messages import BackendStatus
 from tests.system.conftest import SCALE
 from tests.system.listener import Listener
 from tests.system.system import System
 
-ACTORS = ("prober-0", "prober-1", "aggregator", "programmer", "gateway", "watchdog")
+ACTORS = Environment().actor_names
 PROCESSES = (*ACTORS, "supervisord")
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from maglev.messages import ConfigAnswer, ReloadConfig
 from tests.support import eventually
 from tests.system.conftest import SCALE
 from tests.system.places import Pace, Pools, addresses
@@ -97,8 +96,7 @@ def set_timeout(maglev: dict[str, Any]) -> None:
 def test_a_reload_that_edits_the_timeout_of_all_backends_changes_no_weight(many: System) -> None:
     since = many.mark()
     served = sum(many.backends.served().values())
-    many.write(set_timeout)
-    assert many.ask("aggregator", ReloadConfig(who="test", origin="unix")) == ConfigAnswer()
+    many.reload(set_timeout)
     eventually(lambda: sum(many.backends.served().values()) >= served + 2 * BACKENDS, 60)
     many.wait_synced(since)
     many.assert_unchanged(since)
@@ -134,8 +132,7 @@ def test_a_reload_adds_and_takes_away_what_the_file_does_and_nothing_else(many: 
         pools = maglev["frontends"]["front18"]["pools"]
         del pools[0]["backends"]["web181"]
 
-    many.write(change)
-    assert many.ask("aggregator", ReloadConfig(who="test", origin="unix")) == ConfigAnswer()
+    many.reload(change)
     wanted = as_wounded(many)
     del wanted["front19"], wanted["front18"]["web181"]
     many.wait_weights(wanted)
@@ -146,6 +143,5 @@ def test_a_reload_adds_and_takes_away_what_the_file_does_and_nothing_else(many: 
         (vips["front19"], "lb_add_del_vip_v2", 1),
         (vips["front18"], "lb_add_del_as_v2", 1),
     }
-    many.write()
-    assert many.ask("aggregator", ReloadConfig(who="test", origin="unix")) == ConfigAnswer()
+    many.reload()
     many.wait_weights(as_wounded(many))
