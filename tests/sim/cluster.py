@@ -7,7 +7,7 @@ Each process can be killed and started at any moment; what the real shells keep 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -20,10 +20,13 @@ from maglev.aggregator.events import (
     ReadConfig,
     Remembered,
     SaveConfig,
+    SaveTotals,
     SaveVerdicts,
     SaveWishes,
+    TotalsSaved,
     WishesSaved,
 )
+from maglev.aggregator.files import kept_in
 from maglev.aggregator.new import Surroundings, new_state
 from maglev.aggregator.state import Accepted, Wish
 from maglev.core.frontend import survey
@@ -32,6 +35,7 @@ from maglev.core.settings import PoolConf, Settings
 from maglev.messages import (
     OperateBackend,
     ProberPresent,
+    ProbeTotals,
     ReloadConfig,
     SetWeight,
     Verdict,
@@ -69,6 +73,7 @@ class Disk:
     accepted: Settings | None = None
     wishes: tuple[Wish, ...] = ()
     verdicts: dict[str, Remembered] = field(default_factory=dict)
+    totals: tuple[bytes, ...] = ()
 
 
 class Cluster:
@@ -84,6 +89,7 @@ class Cluster:
         self.names = ("aggregator", "programmer", *self.prober_names)
         self.weight_seen: list[tuple[float, object]] = []
         self.requests = 0
+        self.probes: Counter[str] = Counter()  # ended, by backend
         self._vpp_life = 0
         for name in self.names:
             self.start(name)
@@ -129,7 +135,8 @@ class Cluster:
             "maglev.yaml", world.timers, self.prober_names, True, int(world.now_s * 1e6), 0
         )
         state = new_state(disk.accepted, disk.wishes, around, world.now)
-        words = (ProberPresent, Verdict, VerdictWithdrawn)
+        state.totals.recall(kept_in(disk.totals), state.backends, self.prober_names)
+        words = (ProberPresent, Verdict, VerdictWithdrawn, ProbeTotals)
         follows = {**dict.fromkeys(self.prober_names, words), "programmer": (VppStatus,)}
         Process(world, Aggregator(state, disk.verdicts, ()), follows, self._disk)
 
@@ -155,6 +162,9 @@ class Cluster:
                 process.feed(ConfigSaved(accepted))
             case SaveVerdicts(backends):
                 disk.verdicts = backends
+            case SaveTotals(blocks):
+                disk.totals = blocks
+                process.feed(TotalsSaved())
             case ReadConfig(read_id):
                 process.feed(ConfigRead(read_id, Accepted("", disk.config)))
             case Audit():
@@ -283,6 +293,7 @@ class ProberShell:
     def _end(self, backend: Backend, series: int, result: Result, took: float) -> None:
         world = self.cluster.world
         now = world.now
+        self.cluster.probes[backend.name] += 1
         if self.actor.finished(backend, result, took, now.mono_s, now.unix_ns):
             self.process.speaker.say(backend.verdict(self.actor.name))
             self.process._turn()

@@ -26,8 +26,10 @@ from maglev.aggregator.events import (
     ReadAuditFile,
     ReadConfig,
     SaveConfig,
+    SaveTotals,
     SaveVerdicts,
     SaveWishes,
+    TotalsSaved,
     WishesSaved,
 )
 from maglev.aggregator.new import Surroundings, new_state
@@ -36,16 +38,17 @@ from maglev.aggregator.startup import Inherited, NoConfiguration, boot_id, daemo
 from maglev.aggregator.state import Accepted, Wish
 from maglev.bus.node import Node
 from maglev.bus.sockets import OBJECTS
+from maglev.core.totals import BOUNDS_S
 from maglev.environment import Environment
 from maglev.log import Log
-from maglev.messages import ProberPresent, Verdict, VerdictWithdrawn, VppStatus
+from maglev.messages import ProberPresent, ProbeTotals, Verdict, VerdictWithdrawn, VppStatus
 from maglev.process import begin
 from maglev.runtime import Runtime, instant
 
 WRITES_WAITING_MAX = 10_000
 CLOSE_S = 1.0
 
-Write = SaveWishes | SaveConfig | SaveVerdicts | Audit
+Write = SaveWishes | SaveConfig | SaveVerdicts | SaveTotals | Audit
 
 
 class Shell:
@@ -67,7 +70,7 @@ class Shell:
                 self.runtime.spawn(self._read_audit(self.runtime, effect), "read audit")
             case ReadConfig(read_id):
                 self.runtime.spawn(self._read(self.runtime, read_id), f"read {read_id}")
-            case SaveWishes() | SaveConfig() | SaveVerdicts() | Audit():
+            case SaveWishes() | SaveConfig() | SaveVerdicts() | SaveTotals() | Audit():
                 try:
                     self._writes.put_nowait(effect)
                 except asyncio.QueueFull:
@@ -89,6 +92,8 @@ class Shell:
                     self.runtime.feed(ConfigSaved(accepted, error))
                 case _ if error:
                     self._log.write("error", "write-failed", {"error": error})
+            if isinstance(effect, SaveTotals):
+                self.runtime.feed(TotalsSaved())
 
     async def _read(self, runtime: Runtime, read_id: int) -> None:
         judged = await read_aside(str(self._config))
@@ -121,6 +126,9 @@ class Shell:
                     saved_at_s = time.clock_gettime(time.CLOCK_BOOTTIME)
                     kept = files.VerdictsFile(boot_id(), saved_at_s, backends)
                     files.write(self._directory / "verdicts", kept)
+                case SaveTotals(blocks):
+                    counted = files.TotalsFile(BOUNDS_S, blocks)
+                    files.write_expendable(self._directory / "totals", counted)
                 case Audit(entry):
                     files.append_audit(self._directory / "audit.jsonl", entry)
         except OSError as error:
@@ -150,6 +158,7 @@ def build(settings: Environment, inherited: Inherited) -> Aggregator:
     state = new_state(inherited.settings, inherited.wishes, around, instant())
     for frontend in state.frontends.values():
         frontend.doubtful = inherited.doubtful
+    state.totals.recall(inherited.totals, state.backends, settings.prober_names)
     return Aggregator(state, inherited.remembered, inherited.troubles)
 
 
@@ -163,6 +172,8 @@ def start(settings: Environment, log: Log) -> Aggregator:
         sys.exit(1)
     for warning in inherited.warnings:
         log.write("warn", "config-warning", {"text": warning})
+    if inherited.totals_lost:
+        log.write("warn", "totals-lost", {"why": inherited.totals_lost})
     if inherited.fresh_text is not None:
         try:
             write_accepted(settings.state_dir, settings.config, inherited.fresh_text)
@@ -185,7 +196,7 @@ def main() -> None:
         found = version.current()
         log.started(found.version, found.commit, found.date)
         actor = start(settings, log)
-        words = (ProberPresent, Verdict, VerdictWithdrawn)
+        words = (ProberPresent, Verdict, VerdictWithdrawn, ProbeTotals)
         node = Node(
             settings.run_dir,
             actor.name,

@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Owns: configuration in force, operators' wishes, assignments, state of backends and frontends.
+"""Owns: configuration in force, operators' wishes, assignments, state of backends and frontends,
+totals of what was counted.
 
-Hears: ProberPresent, Verdict, VerdictWithdrawn from every prober; VppStatus from the programmer.
+Hears: ProberPresent, Verdict, VerdictWithdrawn, ProbeTotals from every prober; VppStatus from the
+programmer.
 
 Says: Assignment, AssignmentEnded, BackendStatus, BackendGone, FrontendStatus, FrontendGone,
-DesiredSettings, DesiredVip, VipWithdrawn, ConfigStatus, Alarm, AlarmCleared.
+DesiredSettings, DesiredVip, VipWithdrawn, ConfigStatus, TotalsBlock, Alarm, AlarmCleared.
 
 Answers: OperateBackend, SetWeight, ReloadConfig, CheckConfig, ReadAudit, NoteOperation.
 
 Crash: probing and VPP go on.  A restart takes the accepted configuration and the wishes from the
-state directory and the verdicts from the running probers; what no prober speaks for is taken from
-the last verdicts on disk if they are young, else it is unknown, and weights are held.
+state directory, the totals from there and from the running probers, and the verdicts from these;
+what no prober speaks for is taken from the last verdicts on disk if they are young, else it is
+unknown, and weights are held.
 """
 
 from __future__ import annotations
@@ -65,6 +68,7 @@ from maglev.messages import (
     ReloadConfig,
     Request,
     SetWeight,
+    TotalsBlock,
     Verdict,
     VerdictWithdrawn,
     VipWithdrawn,
@@ -80,6 +84,7 @@ class Aggregator:
         ProberPresent,
         Verdict,
         VerdictWithdrawn,
+        ProbeTotals,
         VppStatus,
     )
     says: ClassVar[tuple[type[Message], ...]] = (
@@ -93,6 +98,7 @@ class Aggregator:
         DesiredVip,
         VipWithdrawn,
         ConfigStatus,
+        TotalsBlock,
         Alarm,
         AlarmCleared,
     )
@@ -155,6 +161,9 @@ class Aggregator:
                 return audit.was_read(state, event)
             case WishesSaved(error):
                 return [*operate.saved(state, error, now), *reload.save_if_idle(state)]
+            case TotalsSaved():
+                rounds.saved(state)
+                return []
             case Lost() | Found() | Woke():
                 return []  # of the programmer: VPP keeps what it has; of time: see _finish
             case Answered() | Asked() | Event():
@@ -167,6 +176,9 @@ class Aggregator:
             case ProberPresent() if message.prober == speaker:
                 epoch = self.state.probers[speaker].epoch
                 return assign.prober_present(self.state, epoch, message, now)
+            case ProbeTotals() if message.prober == speaker:
+                self.state.totals.heard(message, self.state.backends)
+                return []
             case VppStatus(connected=connected):
                 return believe.vpp_seen(self.state, connected, now)
             case _:
@@ -192,7 +204,13 @@ class Aggregator:
         effects += believe.recheck(state, now)
         effects += remember.save(state, now)
         effects += settle(state, now)
-        wake_at_s = min(release.due_s(state), believe.due_s(state), remember.due_s(state))
+        effects += rounds.advance(state, now)
+        wake_at_s = min(
+            release.due_s(state),
+            believe.due_s(state),
+            remember.due_s(state),
+            rounds.due_s(state),
+        )
         if wake_at_s != self._wake_at_s:
             self._wake_at_s = wake_at_s
             effects.append(WakeAt(wake_at_s))

@@ -36,6 +36,7 @@ def move(
         state.unknown.add(backend.name)
     backend.number += 1
     backend.since_ns = now.unix_ns
+    state.totals.moved(backend.name, before, after)
     transition = Transition(
         number=backend.number,
         before=before,

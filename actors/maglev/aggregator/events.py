@@ -100,6 +100,13 @@ class SaveVerdicts(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class SaveTotals(Effect):
+    """Write the totals, packed by block; TotalsSaved follows."""
+
+    blocks: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Audit(Effect):
     """Append to the audit file."""
 

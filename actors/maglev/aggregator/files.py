@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state directory: four small files, each written whole or not at all.
+"""The state directory: a few small files, each written whole or not at all.
 
 `config.accepted`, `wishes` and `verdicts` are versioned msgpack with a checksum, written to a
 temporary file, fsynced and renamed, the previous copy kept beside (`.previous`).  `totals` is
@@ -10,7 +10,7 @@ to.  Nothing here decides anything: a file that cannot be used is said, not repa
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,8 @@ import msgspec
 
 from maglev.aggregator.events import Remembered
 from maglev.aggregator.state import Wish
+from maglev.aggregator.totals import Kept
+from maglev.core.totals import BOUNDS_S
 from maglev.messages import AuditEntry
 
 VERSION = 1
@@ -58,6 +60,13 @@ class WishesFile(msgspec.Struct, frozen=True):
     wishes: tuple[Wish, ...]
 
 
+class TotalsFile(msgspec.Struct, frozen=True):
+    """What was counted: each block is packed Kepts, and is understood under the same bounds."""
+
+    bounds_s: tuple[float, ...]
+    blocks: tuple[bytes, ...]
+
+
 class _Envelope(msgspec.Struct, frozen=True, array_like=True):
     version: int
     crc: int
@@ -76,8 +85,7 @@ def unpacked(content: bytes, kind: type[T]) -> T:
 
 def write(path: Path, value: msgspec.Struct) -> None:
     """Replace a file by value, durably, the previous copy kept; raises OSError."""
-    body = packed(value)
-    sealed = packed(_Envelope(VERSION, crc32(body), body))
+    sealed = _sealed(value)
     fresh = path.with_name(f"{path.name}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
     try:
@@ -99,6 +107,22 @@ def write(path: Path, value: msgspec.Struct) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def write_expendable(path: Path, value: msgspec.Struct) -> None:
+    """Replace a file by value, without waiting for the disk; raises OSError."""
+    fresh = path.with_name(f"{path.name}.new")
+    try:
+        fresh.write_bytes(_sealed(value))
+        fresh.rename(path)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def _sealed(value: msgspec.Struct) -> bytes:
+    body = packed(value)
+    return packed(_Envelope(VERSION, crc32(body), body))
 
 
 def read(path: Path, kind: type[T]) -> T | None:
@@ -134,6 +158,24 @@ def read_or_previous(path: Path, kind: type[T]) -> tuple[T | None, str]:
     except Unusable as unusable:
         return None, f"{trouble}; {unusable}"
     return found, trouble
+
+
+def kept_in(blocks: Iterable[bytes]) -> tuple[Kept, ...]:
+    """Return what packed blocks hold, empty ones among them; raises msgspec.MsgspecError."""
+    return tuple(one for block in blocks if block for one in unpacked(block, tuple[Kept, ...]))
+
+
+def read_totals(path: Path) -> tuple[Kept, ...]:
+    """Return what was counted before; raises Unusable."""
+    found = read(path, TotalsFile)
+    if found is None:
+        return ()
+    if found.bounds_s != BOUNDS_S:
+        raise Unusable(f"{path}: durations are counted under other bounds by now")
+    try:
+        return kept_in(found.blocks)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Unusable(f"{path}: damaged: {error}") from error
 
 
 def append_audit(path: Path, entry: AuditEntry) -> None:

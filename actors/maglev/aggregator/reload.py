@@ -168,6 +168,7 @@ def _remove_backend(state: State, backend: Backend, now: Instant) -> list[Effect
     effects.append(Publish(backend_status(backend)))
     effects.append(Publish(AssignmentEnded(backend=backend.name)))
     effects.append(Publish(BackendGone(name=backend.name)))
+    state.totals.forget(backend.name)
     del state.backends[backend.name]
     del state.believed[backend.name]
     state.dirty_backends.pop(backend.name, None)

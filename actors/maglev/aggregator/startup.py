@@ -19,6 +19,7 @@ from maglev.aggregator import files
 from maglev.aggregator.events import Remembered
 from maglev.aggregator.reading import Judged, read
 from maglev.aggregator.state import Wish
+from maglev.aggregator.totals import Kept
 from maglev.core.settings import Settings
 from maglev.environment import Environment
 
@@ -35,6 +36,8 @@ class Inherited:
     accepted_at_ns: int
     wishes: tuple[Wish, ...]
     remembered: Mapping[str, Remembered]
+    totals: tuple[Kept, ...]
+    totals_lost: str  # why there are none, if there should be
     troubles: tuple[str, ...]
     warnings: tuple[str, ...] = ()
     fresh_text: str | None = None  # read from the file just now, and to be written down
@@ -66,11 +69,14 @@ def inherit(settings: Environment) -> Inherited:
     judged, accepted_at_ns = _configuration(settings, troubles)
     assert judged.settings is not None
     wishes, doubtful = _wishes(settings.state_dir, troubles)
+    totals, totals_lost = _totals(settings.state_dir)
     return Inherited(
         settings=judged.settings,
         accepted_at_ns=accepted_at_ns or time.time_ns(),
         wishes=wishes,
         remembered=_verdicts(settings, troubles),
+        totals=totals,
+        totals_lost=totals_lost,
         troubles=tuple(troubles),
         warnings=judged.warnings,
         fresh_text=None if accepted_at_ns else judged.text,
@@ -125,3 +131,11 @@ def _verdicts(settings: Environment, troubles: list[str]) -> Mapping[str, Rememb
         return {}
     age_s = time.clock_gettime(time.CLOCK_BOOTTIME) - found.saved_at_s
     return found.backends if 0 <= age_s <= settings.timers.verdicts_young_s else {}
+
+
+def _totals(directory: Path) -> tuple[tuple[Kept, ...], str]:
+    """Return what was counted before, or why that is lost: no reason for an alarm."""
+    try:
+        return files.read_totals(directory / "totals"), ""
+    except files.Unusable as unusable:
+        return (), str(unusable)

@@ -197,6 +197,7 @@ class State:
     verdicts_changed: bool = False
     faults: dict[str, int] = field(default_factory=dict)  # text -> backends that have it
     alarms: dict[tuple[str, str], str] = field(default_factory=dict)  # (kind, about) -> text
+    totals: Totals = field(default_factory=Totals)
     reload: Reload = field(default_factory=Reload)
     audit_reads: int = 0  # of the audit file that are under way
     operations: Operations = field(default_factory=Operations)

@@ -84,18 +84,21 @@ class Counter:
         """The last word of each prober's last life."""
         return tuple(self._lives.values())
 
-    def heard(self, said: Life) -> None:
-        """Take the counts of a prober, said in the order in which they come here.
+    def heard(self, said: Life) -> bool:
+        """Take the counts of a prober, in the order in which it said them; return if they are news.
 
         They replace its last word, unless they begin anew: another process, or one that has
         forgotten the backend meanwhile.
         """
         known = self._lives.get(said.prober)
+        if known == said:
+            return False
         if known is not None and (
             known.since_ns != said.since_ns or said.tally.probes < known.tally.probes
         ):
             self._end(known)
         self._lives[said.prober] = said
+        return True
 
     def end_others(self, probers: Iterable[str]) -> None:
         """Note that only these probers will be heard again."""
