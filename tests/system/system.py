@@ -138,8 +138,10 @@ class System(Running):
         try:
             eventually(lambda: self.weights() == wanted, deadline_s)
         except AssertionError:
-            told = "\n".join(map(str, self.lines[-30:]))
-            raise AssertionError(f"wanted {wanted}\ngot {self.weights()}\n{told}") from None
+            got, told = self.weights(), "\n".join(map(str, self.lines[-30:]))
+            differing = [name for name in wanted | got if wanted.get(name) != got.get(name)][:5]
+            words = [f"{name}: {wanted.get(name)}, not {got.get(name)}" for name in differing]
+            raise AssertionError(f"wanted {words}\n{told}") from None
 
     def mark(self) -> int:
         """Return the number that VPP's next call will get."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kills, stops and restarts of a large system, many times: `python -m bench.faults`."""
