@@ -98,18 +98,20 @@ def columns(
     """Return a table; each row has a span for each column.
 
     A column without anything in it is left out.  Where the table is too wide, the columns that do
-    not fit stand on lines of their own below the first, in every row and in the heading alike.
+    not fit follow each row on lines of their own, further to the right, with their heads as labels.
     Rows of other tables that are to be aligned with this one may be given as `like`.
     """
     every = [*rows, *like]
     used = [at for at in range(len(heads)) if any(row[at].text for row in every)]
     widths = {at: max(columns_of(text) for text in _texts(heads[at], every, at)) for at in used}
+    fit = _fitting(heads, used, widths, width, indent)
     lines: list[Line] = []
     heading = [label(column.head) for column in heads]
     for row in [heading, *rows] if any(heads[at].head for at in used) else rows:
-        for number, group in enumerate(_groups(heads, used, widths, width, indent)):
-            start = indent + FOLD * (number > 0)
-            lines += _laid([(heads[at], row[at], widths[at]) for at in group], start, width)
+        lines += _laid([(heads[at], row[at], widths[at]) for at in used[:fit]], indent, width)
+        if width is not None and row is not heading:
+            pieces = [_piece(heads, row, unit) for unit in _units(heads, used[fit:])]
+            lines += _flowing([piece for piece in pieces if piece], indent + FOLD, width)
     return lines
 
 
@@ -122,6 +124,26 @@ def fields(
     ]
     rows = [row for row in rows if row[1].text]
     return columns([Column(), Column(wraps=True)], rows, width, indent)
+
+
+def explained(rows: Iterable[tuple[str, str]], width: int | None, indent: int = 0) -> list[Line]:
+    """Return words with what they mean beside them; below them where they are long."""
+    pairs = list(rows)
+    room = 80 if width is None else width
+    left = max((len(word) for word, _ in pairs if len(word) <= room // 2), default=0)
+    start = indent + left + 2 if left and room - left >= 2 * WRAP_MIN else indent + FOLD
+    lines: list[Line] = []
+    for word, meaning in pairs:
+        parts = textwrap.wrap(meaning, max(WRAP_MIN, (width or 1000) - start)) or [""]
+        names = textwrap.wrap(word, max(WRAP_MIN, (width or 1000) - indent - FOLD))
+        lines += [
+            (Span(" " * (indent + FOLD * (at > 0))), label(part)) for at, part in enumerate(names)
+        ]
+        if indent + len(word) + 2 <= start:
+            gap = Span(" " * (start - indent - len(word)))
+            lines[-1] = (*lines[-1], gap, Span(parts.pop(0)))
+        lines += [(Span(" " * start), Span(part)) for part in parts]
+    return lines
 
 
 def painted(lines: Iterable[Line], *, color: bool) -> str:
@@ -148,26 +170,22 @@ def _texts(column: Column, rows: Iterable[Row], at: int) -> Iterator[str]:
     yield from (row[at].text for row in rows)
 
 
-def _groups(
+def _fitting(
     heads: Sequence[Column],
     used: Sequence[int],
     widths: dict[int, int],
     width: int | None,
     indent: int,
-) -> list[list[int]]:
-    """Return which columns stand on the first line of a row, on the second, and so on."""
-    groups: list[list[int]] = [[]]
-    taken = indent
+) -> int:
+    """Return how many of the columns fit beside each other; at least the first."""
+    fit, taken = 0, indent
     for unit in _units(heads, used):
-        gap = heads[unit[0]].gap if groups[-1] else 0
-        need = sum(heads[at].gap for at in unit[1:])
-        need += sum(min(widths[at], WRAP_MIN) if heads[at].wraps else widths[at] for at in unit)
-        if width is not None and groups[-1] and taken + gap + need > width:
-            groups.append([])
-            taken, gap = indent + FOLD, 0
-        groups[-1] += unit
-        taken += gap + need
-    return groups
+        taken += sum(heads[at].gap for at in (unit if fit else unit[1:]))
+        taken += sum(min(widths[at], WRAP_MIN) if heads[at].wraps else widths[at] for at in unit)
+        if width is not None and fit and taken > width:
+            break
+        fit += len(unit)
+    return fit
 
 
 def _units(heads: Sequence[Column], used: Sequence[int]) -> list[list[int]]:
@@ -203,6 +221,30 @@ def _laid(cells: Sequence[tuple[Column, Span, int]], indent: int, width: int | N
         if more:
             return [tuple(spans), *more]
     return [tuple(spans)] if spans else []
+
+
+def _piece(heads: Sequence[Column], row: Row, unit: Sequence[int]) -> list[Span]:
+    """Return the words of columns that stay together, with their heads; none if they are empty."""
+    spans = [part for at in unit if row[at].text for part in (label(heads[at].head), row[at])]
+    return [Span(word, span.style) for span in spans for word in span.text.split()]
+
+
+def _flowing(pieces: Sequence[Sequence[Span]], indent: int, width: int) -> list[Line]:
+    """Return pieces one after the other, parted by two blanks, and whole where they fit."""
+    lines: list[list[Span]] = []
+    end = width
+    for piece in pieces:
+        length = sum(columns_of(word.text) + 1 for word in piece) - 1
+        fits = end + 2 + length <= width
+        for at, word in enumerate(piece):
+            size = columns_of(word.text)
+            gap = 1 if at else 2
+            if end + gap + size > width or (at == 0 and not fits):
+                lines.append([Span(" " * indent)])
+                end, gap = indent, 0
+            lines[-1] += [Span(" " * gap), word]
+            end += gap + size
+    return [tuple(line) for line in lines]
 
 
 def _painted(span: Span, color: bool) -> str:

@@ -54,12 +54,10 @@ WEB1 = backend(
         moved("unknown", "down", 144_000, "L4CON", "connection refused"),
     ],
 )
-WEB2 = backend(
-    "web2", "127.0.0.12", "down", 5, code="L7STS", detail="HTTP 503", prober="prober-1"
-)
+WEB2 = backend("web2", "127.0.0.12", "down", 5, code="L7STS", detail="HTTP 503", prober="prober-1")
 WEB3 = backend("web3", "2001:db8::13", "disabled", 60, enabled=False)
 WEB4 = backend("web4", "127.0.0.14", "up", 3900, healthcheck="", code="static")
-WEB5 = backend("web5", "127.0.0.15", "unknown", 2, fault="enter netns \"x\": not permitted")
+WEB5 = backend("web5", "127.0.0.15", "unknown", 2, fault='enter netns "x": not permitted')
 
 BACKENDS = ListBackendsResponse(backends=[WEB1, WEB2, WEB3, WEB4, WEB5])
 

@@ -14,13 +14,12 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
-from maglev import version
 from maglev.clients.maglevc.help import command_lines
 from maglev.clients.maglevc.output import Output, terminal_width, to_stderr, to_stdout
 from maglev.clients.maglevc.parse import parse
 from maglev.clients.maglevc.table import COMMANDS
 from maglev.clients.maglevc.trouble import BadLine, Trouble
-from maglev.clients.maglevc.words import split
+from maglev.clients.maglevc.words import words_of
 from maglev.clients.render import Page, painted
 from maglev.flags import HELP, VERSION, BadUsage, Flag, usage
 from maglev.flags import parse as parse_flags
@@ -71,6 +70,8 @@ def run(arguments: Sequence[str], variables: Mapping[str, str]) -> int:
             to_stdout(painted(command_lines(COMMANDS, "", Page(terminal_width(), 0)), color=False))
             return 0
         if values["version"] == "true":
+            from maglev import version
+
             to_stdout(f"{version.current().text('maglevc')}\n")
             return 0
         if values["o"] not in ("text", "json"):
@@ -88,7 +89,7 @@ def run(arguments: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def _run(values: Mapping[str, str], words: Sequence[str], variables: Mapping[str, str]) -> int:
-    is_shell = not words and sys.stdin.isatty() and sys.stdout.isatty()
+    is_shell = not words and os.isatty(0) and os.isatty(1)
     color = values["color"] == "true" if values["color"] else is_shell and _likes_color(variables)
     is_json = values["o"] == "json"
     output = Output(to_stdout, to_stdout, to_stderr, terminal_width, color=color, json=is_json)
@@ -122,7 +123,7 @@ def _daemon(values: Mapping[str, str]) -> Daemon:
 def _lines(stream: TextIO) -> Iterator[list[str]]:
     """Yield the words of each line but of those that are empty or begin with a '#'."""
     for line in stream:
-        words = split(line).every
+        words = words_of(line)
         if words and not words[0].startswith("#"):
             yield words
 

@@ -32,7 +32,7 @@ def number(shown: str, help: str, low: int, high: int) -> Kind:
     """Return a kind of whole numbers, low..high."""
 
     def fits(word: str) -> bool:
-        return word.isascii() and word.isdecimal() and low <= int(word[:12]) <= high
+        return word.isdecimal() and word.isascii() and len(word) <= 12 and low <= int(word) <= high
 
     return Kind(shown, help, fits=fits, is_number=True)
 

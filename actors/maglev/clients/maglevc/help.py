@@ -8,27 +8,21 @@ from typing import Final
 
 from maglev.clients.maglevc.grammar import written
 from maglev.clients.maglevc.parse import Candidate, Command
-from maglev.clients.render import Column, Line, Page, Span, columns
+from maglev.clients.render import Line, Page, Span, explained
 
 CANDIDATES_MAX: Final = 100  # lines; of 10,000 names nobody reads more
 
 
 def candidate_lines(candidates: Sequence[Candidate], page: Page) -> list[Line]:
     """Return what may come next, each with a line of help."""
-    rows = [(Span(one.text, "label"), Span(one.help)) for one in candidates[:CANDIDATES_MAX]]
+    rows = [(one.text, one.help) for one in candidates[:CANDIDATES_MAX]]
     more = len(candidates) - len(rows)
     if more > 0:
-        rows.append((Span("..."), Span(f"and {more} more")))
-    if not rows:
-        return [(Span("  nothing"),)]
-    return columns([Column(), Column(wraps=True)], rows, page.width, indent=2)
+        rows.append(("...", f"and {more} more"))
+    return explained(rows, page.width, indent=2) or [(Span("  nothing begins so"),)]
 
 
 def command_lines(commands: Sequence[Command], first: str, page: Page) -> list[Line]:
     """Return the commands that begin with a word, all without one, each with a line of help."""
-    rows = [
-        (Span(written(one.place), "label"), Span(one.help))
-        for one in commands
-        if not first or written(one.place[:1]) == first
-    ]
-    return columns([Column(), Column(wraps=True)], rows, page.width)
+    chosen = [one for one in commands if not first or written(one.place[:1]) == first]
+    return explained([(written(one.place), one.help) for one in chosen], page.width)

@@ -134,9 +134,10 @@ def _follow(threads: Sequence[_Thread], before: Sequence[str], word: str) -> lis
     """Return the threads that live on after a word; raises BadLine if none does, or too many."""
     ways = list(_ways(threads))
     # A name that the daemon knows may begin like a word: nothing but the whole word stands for it.
-    going = [way for way in ways if way.text == word] or [way for way in ways if way.fits(word)]
+    going = [way for way in ways if word and way.text == word]
+    going = going or [way for way in ways if way.fits(word)]
     if not going:
-        going = [way for way in ways if way.text.startswith(word) and word and way.text]
+        going = [way for way in ways if word and way.text.startswith(word)]
         meant = sorted({way.text for way in going})
         if len(meant) > 1:
             raise BadLine(f"{_after(before)}'{word}' is ambiguous: {', '.join(meant)}")
@@ -158,4 +159,4 @@ def _wanted(ways: Sequence[_Way]) -> str:
 
 def _shown(part: Word | Argument) -> str:
     assert isinstance(part, Argument), f"{part=}"
-    return f"<{part.kind.shown}>, {part.kind.help}"
+    return f"<{part.kind.shown}> ({part.kind.help})"

@@ -33,7 +33,7 @@ from maglev.clients.maglevc.output import Output
 from maglev.clients.maglevc.parse import END
 from maglev.clients.maglevc.run import carry_out
 from maglev.clients.maglevc.trouble import BadLine, Trouble
-from maglev.clients.maglevc.words import quoted, split
+from maglev.clients.maglevc.words import quoted, split, words_of
 from maglev.clients.render import Span, painted
 
 PROMPT: Final = "maglev> "
@@ -88,7 +88,7 @@ class Shell(cmd2.Cmd):
         if isinstance(statement, cmd2.Statement) and add_to_history:
             self.history.append(statement)
         try:
-            return carry_out(split(line).every, self._daemon, self._maglevc)
+            return carry_out(words_of(line), self._daemon, self._maglevc)
         except (BadLine, Trouble) as error:
             self._maglevc.complain(str(error))
             return False
@@ -133,7 +133,7 @@ class _Completer(Completer):
         with suppress(BadLine):
             for one in on_offer(self._daemon, line.words, line.last):
                 if one.kind is None and one.text != END:
-                    word = f"{quoted(one.text)} "
+                    word = f"{quoted(one.text, line.quote)} "
                     yield Completion(word, line.start - len(text), display=one.text)
 
 

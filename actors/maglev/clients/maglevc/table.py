@@ -31,7 +31,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "pool": Kind("pool", "name of a pool of this frontend", is_live=True),
     "backend": Kind("backend", "name of a backend", is_live=True),
     "healthcheck": Kind("healthcheck", "name of a health check", is_live=True),
-    "weight": number("0-100", "share of new flows; 0: none", 0, 100),
+    "weight": number("0-100", "share of new flows, 0 for none", 0, 100),
     "num": number("n", "how many, from 1 on", 1, 2**31 - 1),
     "level": Kind(
         "level",

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import os
 import select
-import sys
 import termios
 import threading
 import tty
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
+from typing import Final
 
 from maglev.clients.maglevc.as_json import as_line
 from maglev.clients.maglevc.daemon import Daemon, Stream
+
+STDIN: Final = 0
+STDOUT: Final = 1
 
 
 def watch(
@@ -63,7 +66,7 @@ def _ends_at_a_key(stream: Stream) -> Iterator[None]:
 def _wait(stream: Stream, wake: int, terminal: int | None) -> None:
     poll = select.poll()
     poll.register(wake, 0)  # tells of its end without being asked to
-    poll.register(sys.stdout.fileno(), 0)
+    poll.register(STDOUT, 0)
     if terminal is not None:
         poll.register(terminal, select.POLLIN)
     poll.poll()
@@ -73,15 +76,14 @@ def _wait(stream: Stream, wake: int, terminal: int | None) -> None:
 @contextmanager
 def _keys() -> Iterator[int | None]:
     """Yield the terminal, which tells of a key at once; None if we have none, or not now."""
-    terminal = sys.stdin.fileno()
     # A process in the background would be stopped for touching the terminal.
-    if not os.isatty(terminal) or os.tcgetpgrp(terminal) != os.getpgrp():
+    if not os.isatty(STDIN) or os.tcgetpgrp(STDIN) != os.getpgrp():
         yield None
         return
-    before = termios.tcgetattr(terminal)
-    tty.setcbreak(terminal)
+    before = termios.tcgetattr(STDIN)
+    tty.setcbreak(STDIN)
     try:
-        yield terminal
+        yield STDIN
     finally:
         # The key itself is not to be read by whoever reads next.
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        termios.tcsetattr(STDIN, termios.TCSAFLUSH, before)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from maglev.clients.maglevc.trouble import BadLine
+
 _SPECIAL = frozenset("'\"\\")
 
 
@@ -19,12 +21,7 @@ class Split:
     words: list[str]
     last: str  # empty: none was begun
     start: int  # where the last word begins in the line; its length if none was begun
-    is_open: bool  # a quote is not closed
-
-    @property
-    def every(self) -> list[str]:
-        """All words, the last one taken as it is."""
-        return [*self.words, self.last] if self.last else self.words
+    quote: str  # that is not closed; empty: none
 
 
 def split(line: str) -> Split:
@@ -54,14 +51,22 @@ def split(line: str) -> Split:
         else:
             word += char
     if word is None:
-        return Split(words, "", len(line), False)
-    return Split(words, word, start, bool(quote))
+        return Split(words, "", len(line), "")
+    return Split(words, word, start, quote)
 
 
-def quoted(word: str) -> str:
-    """Return a word as it is to be typed."""
-    if word and not any(char.isspace() or char in _SPECIAL for char in word):
+def words_of(line: str) -> list[str]:
+    """Return the words of a whole line; raises BadLine if a quote is not closed."""
+    found = split(line)
+    if found.quote:
+        raise BadLine(f"no closing {found.quote} after '{found.last}'")
+    return [*found.words, found.last] if found.start < len(line) else found.words
+
+
+def quoted(word: str, quote: str = "") -> str:
+    """Return a word as it is to be typed; within `quote` if somebody has begun so."""
+    if not quote and word and not any(char.isspace() or char in _SPECIAL for char in word):
         return word
-    if "'" not in word:
+    if "'" not in word and quote != '"':
         return f"'{word}'"
     return '"' + "".join(f"\\{char}" if char in '"\\' else char for char in word) + '"'

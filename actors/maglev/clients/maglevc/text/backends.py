@@ -12,7 +12,7 @@ from maglev.clients.maglevc.text.common import (
     transitions,
     yes_or_no,
 )
-from maglev.clients.render import Column, Line, Page, Span, columns, fields, lasting, moment
+from maglev.clients.render import Column, Line, Page, Span, columns, fields, lasting
 
 if TYPE_CHECKING:
     from maglev.rpc.maglev_pb2 import BackendInfo, ListBackendsResponse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def backends(answer: ListBackendsResponse, page: Page) -> list[Line]:
     """Return a table of all."""
     heads = [Column(name) for name in ("name", "address", "state", "for", "healthcheck")]
-    heads.append(Column("last result", wraps=True))
+    heads.append(Column("result", wraps=True))
     rows = [
         [
             Span(one.name),
@@ -38,9 +38,9 @@ def backends(answer: ListBackendsResponse, page: Page) -> list[Line]:
 
 def backend(one: BackendInfo, page: Page) -> list[Line]:
     """Return all about one."""
-    checked = one.last_check_ns
-    last_check = f"{moment(checked)}, {page.age(checked)} ago" if checked else ""
+    # The daemon tells of the last probe that changed anything; those after it said the same.
     took = f" in {lasting(one.duration_s)}" if one.duration_s else ""
+    same = f", the same for {page.age(one.last_check_ns)}" if one.last_check_ns else ""
     lines = fields(
         [
             ("name", one.name),
@@ -49,8 +49,7 @@ def backend(one: BackendInfo, page: Page) -> list[Line]:
             ("no verdict", Span(one.fault, "bad")),
             ("enabled", yes_or_no(one.enabled)),
             ("healthcheck", one.healthcheck or "none: static, always up"),
-            ("last result", f"{_result(one)}{took}" if one.code else ""),
-            ("last check", last_check),
+            ("result", f"{_result(one)}{took}{same}" if one.code else ""),
             ("counter", str(one.counter) if one.healthcheck else ""),
             ("prober", one.prober),
         ],

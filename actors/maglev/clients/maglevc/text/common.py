@@ -15,7 +15,7 @@ Pairs = Sequence[tuple[str, str | int | Span]]
 """Labels with their values; numbers are aligned to the right."""
 
 _STYLES: dict[str, Style] = {"up": "good", "down": "bad"}
-STALE = "stale: who knows is silent, this is how it was"
+STALE = "stale: this is how it was"
 
 
 def state_style(state: str) -> Style:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from maglev import version as this
-from maglev.clients.render import Column, Line, Page, Span, aged, columns, lasting, moment
+from maglev.clients.render import TOGETHER, Column, Line, Page, Span, aged, columns, lasting, moment
 
 if TYPE_CHECKING:
     from maglev.rpc.maglev_pb2 import (
@@ -20,9 +19,12 @@ if TYPE_CHECKING:
 
 def version(daemon: VersionInfo, page: Page) -> list[Line]:
     """Return which software this is, and which one answers."""
+    from maglev import version as this  # its metadata takes time to load
+
     theirs = this.Version(daemon.version, daemon.commit, daemon.build_date)
-    ours = this.current().text("maglevc")
-    return [(Span(text),) for text in (ours, theirs.text("maglevd"))]
+    texts = (this.current().text("maglevc"), theirs.text("maglevd"))
+    rows = [[Span(name), Span(text)] for name, _, text in (one.partition(" ") for one in texts)]
+    return columns([Column(), Column(gap=TOGETHER, wraps=True)], rows, page.width)
 
 
 def actors(answer: ListActorsResponse, page: Page) -> list[Line]:

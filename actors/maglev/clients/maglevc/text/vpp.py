@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def info(vpp: VPPInfo, page: Page) -> list[Line]:
     """Return what is known of VPP and of the connection to it."""
-    return fields(
+    lines = fields(
         [
             ("version", vpp.version),
             ("build date", vpp.build_date),
@@ -31,13 +31,10 @@ def info(vpp: VPPInfo, page: Page) -> list[Line]:
             ("connected", _since(vpp.connecttime_ns, page)),
             ("AS weights", yes_or_no(vpp.weights)),
             ("not programmed", Span(vpp.error, "bad")),
-            (
-                "stale",
-                Span("the programmer is silent, this is how it was" if vpp.stale else "", "doubt"),
-            ),
         ],
         page.width,
     )
+    return [*lines, (Span(STALE, "doubt"),)] if vpp.stale else lines
 
 
 def lb_state(state: VPPLBState, page: Page) -> list[Line]:
@@ -54,7 +51,7 @@ def lb_state(state: VPPLBState, page: Page) -> list[Line]:
         lines.append((Span(STALE, "doubt"),))
     elif not state.in_sync and all(vip.in_sync for vip in state.vips):
         lines.append((Span("VPP does not have all that it should have", "doubt"),))
-    return lines or [(Span("VPP has no VIPs, and should have none"),)]
+    return lines or [(Span("VPP has no VIPs"),)]
 
 
 def synced(answer: SyncVPPLBStateResponse, page: Page) -> list[Line]:
