@@ -105,4 +105,5 @@ def new_state(
     )
     for name, conf in settings.backends.items():
         enter(state, new_backend(conf, held.get(("", "", name))))
+    state.order()
     return state

@@ -143,6 +143,7 @@ def put_in_force(state: State, settings: Settings, now: Instant) -> list[Effect]
             for effect in assign.assign(state, backend, afresh=True)
         ]
     state.backends = {name: state.backends[name] for name in settings.backends}
+    state.order()
     state.dirty_backends = dict.fromkeys([*state.dirty_backends, *settings.backends])
     lb = settings.lb
     state.warmup = reloaded(state.warmup, lb.startup_delay_min_s, lb.startup_delay_max_s)

@@ -89,6 +89,7 @@ def _frontend_status(frontend: Frontend, pools: tuple[Pool, ...]) -> FrontendSta
         since_ns=frontend.since_ns,
         pools=pools,
         history=frontend.history,
+        place=frontend.place,
     )
 
 
@@ -153,6 +154,7 @@ def backend_status(backend: Backend) -> BackendStatus:
         history=backend.history,
         stale=backend.stale,
         fault=backend.fault,
+        place=backend.place,
     )
 
 

@@ -87,6 +87,7 @@ class Backend:
     spoken_for: bool = False  # a verdict was inherited or heard, be it 'unknown'
     stale: bool = False
     fault: str = ""
+    place: int = 0  # in the file
     strikes: frozenset[tuple[str, int]] = frozenset()  # crashes of probers while it was handled
 
     @property
@@ -118,6 +119,7 @@ class Frontend:
     released: bool = False  # from warm-up
     doubtful: bool = False  # its wishes were lost: hold until something happens to it
     desired: DesiredVip | None = None  # as last said
+    place: int = 0  # in the file
 
     @property
     def pools(self) -> tuple[PoolConf, ...]:
@@ -215,6 +217,13 @@ class State:
         """Mark the frontends that use a backend to be looked at again."""
         for name in self.used_by.get(backend.name, ()):
             self.dirty_frontends[name] = max(decided_at_s, self.dirty_frontends.get(name, 0.0))
+
+    def order(self) -> None:
+        """Give every object its place in the file."""
+        for place, name in enumerate(self.settings.backends):
+            self.backends[name].place = place
+        for place, name in enumerate(self.settings.frontends):
+            self.frontends[name].place = place
 
     def generation_next(self) -> int:
         """Return a generation that was never given out, over restarts of the aggregator as well."""

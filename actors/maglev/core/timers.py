@@ -19,6 +19,7 @@ class Timers:
     refresh_s: float = 15.0  # within this time every level is said again
     snapshot_s: float = 2.0  # a snapshot not complete by then is asked for again
     request_s: float = 5.0  # deadline of a request between actors
+    request_long_s: float = 70.0  # of one for which a file is read or VPP is compared
     stopped_s: float = 3.0  # a prober stopped for longer says nothing until it is assigned again
     seen_s: float = 0.25  # pace of ProbesSeen
     totals_s: float = 1.0  # a prober says the counts that have changed

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What happens around every gRPC call: bytes in, bytes out, counted, errors as status codes.
 
-Handlers take the request as it came, and hand on bytes, so that one event is encoded once for all
+Handlers take the request as it came and hand on bytes, so that one event is encoded once for all
 who watch.  A handler says what went wrong by raising Failed.  The state is the Calls that count;
 look at `_run` for how a call ends.
 """
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Final, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -23,8 +23,10 @@ from maglev.rpc.failed import Failed
 
 M = TypeVar("M", bound=Message)
 Context = aio.ServicerContext[bytes, bytes]
+Handler: TypeAlias = "grpc.RpcMethodHandler[bytes, bytes]"
 Unary = Callable[[bytes, Context], Awaitable[bytes]]
 Streaming = Callable[[bytes, Context, Count], Awaitable[None]]
+Chatting = Callable[[AsyncIterator[bytes], Context, Count], Awaitable[None]]
 
 _CODES: Final = {code.name: code for code in grpc.StatusCode}
 
@@ -45,7 +47,7 @@ class Serving:
         self._calls = calls
         self._log = log
 
-    def unary(self, path: str, answer: Unary) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def unary(self, path: str, answer: Unary) -> Handler:
         """Return the handler of a call with one answer."""
 
         async def behave(request: bytes, context: Context) -> bytes:
@@ -62,7 +64,7 @@ class Serving:
 
         return grpc.unary_unary_rpc_method_handler(behave)
 
-    def streaming(self, path: str, answer: Streaming) -> grpc.RpcMethodHandler[bytes, bytes]:
+    def streaming(self, path: str, answer: Streaming) -> Handler:
         """Return the handler of a call with many answers, which it writes itself."""
 
         async def behave(request: bytes, context: Context) -> None:
@@ -72,9 +74,18 @@ class Serving:
 
         return grpc.unary_stream_rpc_method_handler(behave)
 
+    def chatting(self, path: str, answer: Chatting) -> Handler:
+        """Return the handler of a call with many requests and answers."""
+
+        async def behave(requests: AsyncIterator[bytes], context: Context) -> None:
+            count = self._calls.begun(path)
+            await self._run(count, context, lambda: answer(requests, context, count))
+
+        return grpc.stream_stream_rpc_method_handler(behave)
+
     async def _run(self, count: Count, context: Context, body: Callable[[], Awaitable[Any]]) -> Any:
         begun_s = time.monotonic()
-        code = "CANCELLED"  # by the client, or by its deadline, if nothing else is said below
+        code = "CANCELLED"  # by the client or its deadline, if nothing else is said below
         try:
             result = await body()
             code = "OK"
@@ -82,7 +93,7 @@ class Serving:
         except Failed as failed:
             code = failed.code
             await context.abort(_CODES[failed.code], failed.text)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, aio.UsageError):  # the latter: it has ended already
             raise
         except Exception as error:
             code = "INTERNAL"

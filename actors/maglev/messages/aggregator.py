@@ -62,6 +62,7 @@ class BackendStatus(Level, frozen=True, kw_only=True):
     history: tuple[Transition, ...] = ()  # newest first, `transition-history` of them
     stale: bool = False  # its prober is silent: the state is what it was
     fault: str = ""  # why there is no verdict: a fault of the checker, or set aside
+    place: int = 0  # among the backends of the file
 
 
 class BackendGone(Retraction, frozen=True, kw_only=True):
@@ -99,6 +100,7 @@ class FrontendStatus(Level, frozen=True, kw_only=True):
     since_ns: int
     pools: tuple[Pool, ...]
     history: tuple[Transition, ...] = ()
+    place: int = 0  # among the frontends of the file
 
 
 class FrontendGone(Retraction, frozen=True, kw_only=True):

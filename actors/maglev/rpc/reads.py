@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from google.protobuf.message import Message
 
@@ -30,6 +30,8 @@ from maglev.rpc import convert
 from maglev.rpc.failed import Failed
 from maglev.rpc.service import pb
 
+S = TypeVar("S", BackendStatus, FrontendStatus)
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -48,10 +50,11 @@ class Picture:
         beat = self.beats.get(actor)
         return 0.0 if beat is None else max(0.0, self.now.mono_s - beat.heard_s)
 
-    def staleness(self) -> str:
-        """Return who has been silent for how long, in words; empty if nobody is."""
-        told = (f"{one} silent for {self.age_s(one):.1f} s" for one in sorted(self.view.silent))
-        return ", ".join(told)
+    def staleness(self, speaker: str) -> str:
+        """Return that a speaker is silent, and for how long, in words; empty if it is not."""
+        if not self.is_stale(speaker):
+            return ""
+        return f"{speaker} silent for {self.age_s(speaker):.1f} s"
 
     def need(self, speaker: str) -> None:
         """Raise Failed as long as nothing was heard of a speaker."""
@@ -77,6 +80,11 @@ def backend(picture: Picture, name: str, note: str = "") -> pb.BackendInfo:
         names = [one.name for one in picture.view.all(BackendStatus)]
         raise Failed("NOT_FOUND", _unknown("backend", name, names))
     return convert.backend(status, stale=picture.is_stale("aggregator"), note=note)
+
+
+def in_order(statuses: list[S]) -> list[S]:
+    """Return backends or frontends in the order of the file."""
+    return sorted(statuses, key=lambda one: one.place)
 
 
 def _frontend(picture: Picture, status: FrontendStatus, note: str = "") -> pb.FrontendInfo:
@@ -107,7 +115,7 @@ def _get_frontend(picture: Picture, request: Any) -> Message:
 
 def _list_frontends(picture: Picture, request: Any) -> Message:
     picture.need("aggregator")
-    found = picture.view.all(FrontendStatus)
+    found = in_order(picture.view.all(FrontendStatus))
     return pb.ListFrontendsResponse(frontends=[_frontend(picture, one) for one in found])
 
 
@@ -118,7 +126,7 @@ def _get_backend(picture: Picture, request: Any) -> Message:
 def _list_backends(picture: Picture, request: Any) -> Message:
     picture.need("aggregator")
     stale = picture.is_stale("aggregator")
-    found = picture.view.all(BackendStatus)
+    found = in_order(picture.view.all(BackendStatus))
     return pb.ListBackendsResponse(backends=[convert.backend(one, stale=stale) for one in found])
 
 
@@ -155,12 +163,17 @@ def _get_vpp_info(picture: Picture, request: Any) -> Message:
 
 def _get_vpp_lb_state(picture: Picture, request: Any) -> Message:
     _vpp(picture)
-    vips = picture.view.all(VipProgrammed)
+    vips = sorted(picture.view.all(VipProgrammed), key=lambda one: _place(picture, one.frontend))
     return pb.VPPLBState(
         vips=map(convert.vip, vips),
         in_sync=all(one.in_sync for one in vips),
         stale=picture.is_stale("programmer"),
     )
+
+
+def _place(picture: Picture, frontend: str) -> int:
+    status = picture.view.get(FrontendStatus, frontend)
+    return 0 if status is None else status.place
 
 
 def _list_actors(picture: Picture, request: Any) -> Message:
@@ -178,16 +191,24 @@ def _get_version(picture: Picture, request: Any) -> Message:
     return convert.version(version.current())
 
 
-READS: Final[dict[str, Callable[[Picture, Any], Message]]] = {
-    "ListFrontends": _list_frontends,
-    "GetFrontend": _get_frontend,
-    "ListBackends": _list_backends,
-    "GetBackend": _get_backend,
-    "ListHealthChecks": _list_healthchecks,
-    "GetHealthCheck": _get_healthcheck,
-    "GetVPPInfo": _get_vpp_info,
-    "GetVPPLBState": _get_vpp_lb_state,
-    "ListActors": _list_actors,
-    "GetVersion": _get_version,
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One call: what answers it, and whose state it shows (empty: nobody's)."""
+
+    answer: Callable[[Picture, Any], Message]
+    speaker: str
+
+
+READS: Final[dict[str, Read]] = {
+    "ListFrontends": Read(_list_frontends, "aggregator"),
+    "GetFrontend": Read(_get_frontend, "aggregator"),
+    "ListBackends": Read(_list_backends, "aggregator"),
+    "GetBackend": Read(_get_backend, "aggregator"),
+    "ListHealthChecks": Read(_list_healthchecks, "aggregator"),
+    "GetHealthCheck": Read(_get_healthcheck, "aggregator"),
+    "GetVPPInfo": Read(_get_vpp_info, "programmer"),
+    "GetVPPLBState": Read(_get_vpp_lb_state, "programmer"),
+    "ListActors": Read(_list_actors, "watchdog"),
+    "GetVersion": Read(_get_version, ""),
 }
 """Calls by name, each answered by a message or a Failed."""
