@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from tests.support import eventually
 from tests.system.listener import Listener
 from tests.system.places import Pace, Pools
 from tests.system.system import Change, System
@@ -35,11 +36,17 @@ def running(
     try:
         system.begin(addresses, frontends, pace, change, port=port, as_call_us=as_call_us)
         system.start()
+        eventually(lambda: is_full(system), 180, "all told")
         system.wait_weights(deadline_s=180)
         yield system
         system.stop()
     finally:
         system.close()
+
+
+def is_full(system: System) -> bool:
+    """Say if the last start of the system has told VPP all there is."""
+    return [line["to"] for line in system.logged("warmup")][-1:] == ["full"]
 
 
 def even(frontends: int, backends: int, standby: int = 0) -> dict[str, Pools]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 from maglev.bus.node import Node
@@ -54,11 +55,13 @@ def program(name: str, package: str) -> str:
 class Nginx:
     """One worker on a core, answering 200; counts its requests."""
 
-    def __init__(self, where: Path, core: int, realtime: bool) -> None:
+    def __init__(
+        self, where: Path, core: int, realtime: bool, addresses: Sequence[str] = ADDRESSES
+    ) -> None:
         self.port, self._status = free_port(), free_port()
         where = where / "nginx"  # which it gives away to the user it may run as
         where.mkdir()
-        listen = "".join(f"listen {address}:{self.port} backlog=8192;" for address in ADDRESSES)
+        listen = "".join(f"listen {address}:{self.port} backlog=8192;" for address in addresses)
         conf = where / "nginx.conf"
         conf.write_text(
             f"""
