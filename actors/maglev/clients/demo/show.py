@@ -126,6 +126,7 @@ class Show:
     def _opening(self) -> Iterable[str]:
         yield f"everything lives in {self._stage.directory}: {self._stage.processes()}"
         yield f"to listen in: maglev-tap --run-dir {self._stage.settings.run_dir}"
+        yield f"to steer it: maglevc --server {self._stage.settings.grpc_addr}"
 
     # --- waiting, keys -------------------------------------------------------------------------
 

@@ -63,6 +63,8 @@ class Stage:
             run_dir=self.directory / "run",
             state_dir=self.directory / "state",
             vpp_api_addr=str(self.directory / "vpp.sock"),
+            grpc_addr=f"127.0.0.1:{_unused_port()}",
+            grpc_socket=self.directory / "run" / "grpc.sock",
             probers=settings.probers,
             log_level=settings.log_level,
             time_scale=settings.time_scale,
@@ -174,6 +176,14 @@ class Stage:
                 if time.monotonic() > until_s:
                     raise Unstageable(f"the processes of the demo are not ready after {READY_S} s")
                 time.sleep(0.01)
+
+
+def _unused_port() -> int:
+    """Return a TCP port on the loopback interface that nobody used a moment ago."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+    return port
 
 
 def _start(
