@@ -136,6 +136,7 @@ def test_json_has_every_field_and_the_time_in_utc() -> None:
             "build_directory": "",
             "pid": 0,
             "connected_at_ns": 0,
+            "connected_at_s": 0.0,
             "error": "",
         },
     }

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from maglev.vpp.counts import Count
 from maglev.vpp.link import HEADER, Garbled, Link, VppGone, VppUnavailable
 from maglev.vpp.waiters import Dump, Result
 from tests.vpp.impostor import Serve, answering, framed, impostor, welcome
@@ -44,7 +45,7 @@ def meet(
 def waiting(link: Link) -> asyncio.Future[int]:
     """Send an empty message and return the future of its result."""
     future = asyncio.get_running_loop().create_future()
-    link.send(framed(b""), link.context(), Result(future, 48))
+    link.send(framed(b""), link.context(), Result(future, 48, Count()))
     return future
 
 
@@ -153,7 +154,7 @@ def test_a_dump_ends_with_the_reply_that_ends_it():
     async def run() -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         told: list[int] = []
-        dump = Dump(future, 50, 4, 51, lambda data, begin: told.append(begin))
+        dump = Dump(future, 50, 4, 51, lambda data, begin: told.append(begin), Count())
         assert not dump.take(50, bytearray(8), 0, 4)
         assert not dump.take(50, bytearray(8), 4, 8)
         with pytest.raises(Garbled, match="message 50 of 3 bytes where 50 was due"):

@@ -37,6 +37,7 @@ from maglev.messages.counts import (
     ApiTally,
     BackendTotals,
     ProbeTally,
+    SyncKind,
     SyncTally,
     TransitionTally,
 )
@@ -149,6 +150,7 @@ __all__ = [
     "Retraction",
     "SetWeight",
     "SyncFinished",
+    "SyncKind",
     "SyncTally",
     "SyncVpp",
     "TotalsBlock",

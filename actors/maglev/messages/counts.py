@@ -45,12 +45,15 @@ class BackendTotals(Struct, frozen=True, array_like=True, gc=False):
     transitions: tuple[TransitionTally, ...]
 
 
+SyncKind = Literal["vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"]
+
+
 class ApiTally(Struct, frozen=True, array_like=True, gc=False):
     """How often a message went to VPP or came from there."""
 
     message: str  # VPP's name for it
     direction: Literal["send", "recv"]
-    ok: bool  # recv: VPP's result was not negative
+    ok: bool  # recv: VPP's result was 0
     count: int
 
 
@@ -58,5 +61,5 @@ class SyncTally(Struct, frozen=True, array_like=True, gc=False):
     """How often syncs of one scope did one kind of thing."""
 
     scope: Literal["all", "vip"]
-    kind: Literal["vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"]
+    kind: SyncKind
     count: int

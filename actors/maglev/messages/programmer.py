@@ -22,6 +22,7 @@ class VppStatus(Level, frozen=True, kw_only=True):
     build_directory: str = ""
     pid: int = 0
     connected_at_ns: int = 0
+    connected_at_s: float = 0.0  # CLOCK_MONOTONIC
     error: str = ""  # why nothing is programmed, in words for an operator
 
 

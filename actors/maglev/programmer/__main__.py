@@ -34,7 +34,7 @@ def main() -> None:
         actor = Programmer(settings.timers, off=not settings.vpp_api_addr)
         shell = Shell(Path(settings.vpp_api_addr), settings.timers, log)
         shell.runtime = Runtime(actor, node, log, settings.timers, perform=shell.perform)
-        sys.exit(shell.runtime.run())
+        sys.exit(shell.runtime.run(shell.serve))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 Hears: DesiredSettings, DesiredVip, VipWithdrawn from the aggregator.
 
-Says: VppStatus, VipProgrammed, VipForgotten, SyncFinished.
+Says: VppStatus, VipProgrammed, VipForgotten, SyncFinished, VppTotals.
 
 Answers: SyncVpp.
 
@@ -17,7 +17,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from maglev.actor import Asked, Effect, Event, Found, Heard, Instant, Lost, Synced, WakeAt, Woke
+from maglev.actor import (
+    Asked,
+    Effect,
+    Event,
+    Found,
+    Heard,
+    Instant,
+    Lost,
+    Publish,
+    Synced,
+    WakeAt,
+    Woke,
+)
 from maglev.core.timers import Timers
 from maglev.messages import (
     DesiredSettings,
@@ -30,9 +42,11 @@ from maglev.messages import (
     VipProgrammed,
     VipWithdrawn,
     VppStatus,
+    VppTotals,
 )
 from maglev.programmer import answers, connection, desired, queues, say, sync
 from maglev.programmer.events import (
+    CallsCounted,
     LbConfAnswered,
     OperationsAnswered,
     SendOperations,
@@ -53,6 +67,7 @@ class Programmer:
         VipProgrammed,
         VipForgotten,
         SyncFinished,
+        VppTotals,
     )
     answers: ClassVar[tuple[type[Request], ...]] = (SyncVpp,)
 
@@ -85,6 +100,10 @@ class Programmer:
                 return effects
             case VppConnected():
                 return connection.connected(state, event, now)
+            case CallsCounted(api):
+                state.totals.api = api
+                totals = state.totals.news()
+                return [] if totals is None else [Publish(totals)]
             case VppLost():
                 return connection.lost(state, event, now)
             case Asked(caller, SyncVpp() as request):

@@ -13,10 +13,10 @@ import msgspec
 from maglev.actor import Effect, Instant, Log, Publish
 from maglev.core.reconcile import AddAs, AddVip, DelAs, DelVip, Operation, SetWeight
 from maglev.core.timers import Timers
-from maglev.messages import LogLevel
+from maglev.messages import LogLevel, SyncKind
 from maglev.programmer import queues
 from maglev.programmer.events import LbConfAnswered, OperationsAnswered
-from maglev.programmer.state import Kind, KnownVip, State, Step, Trouble, accepted
+from maglev.programmer.state import KnownVip, State, Step, Trouble, accepted
 from maglev.programmer.words import answer, named, refusal
 
 
@@ -57,10 +57,11 @@ def _accepted(state: State, step: Step) -> Effect:
         state.flushed.pop((operation.vip, operation.address), None)
     kind, line = _told(operation)
     step.sync.counts[kind] += 1
+    state.totals.syncs[step.sync.scope, kind] += 1
     return line
 
 
-def _told(operation: Operation) -> tuple[Kind, Log]:
+def _told(operation: Operation) -> tuple[SyncKind, Log]:
     """Return how an accepted operation is counted and logged."""
     fields: dict[str, object] = {"vip": named(operation.vip), "frontend": operation.frontend}
     match operation:

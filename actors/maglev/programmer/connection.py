@@ -34,6 +34,7 @@ def connected(state: State, event: VppConnected, now: Instant) -> list[Effect]:
         build_directory=event.build_directory,
         pid=event.pid,
         connected_at_ns=now.unix_ns,
+        connected_at_s=now.mono_s,
         error=event.unsupported,
     )
     state.ping_at_s = now.mono_s + state.timers.vpp_ping_s

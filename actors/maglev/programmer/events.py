@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from maglev.actor import Effect, Event
 from maglev.core.reconcile import ActualVip, Operation, Vip
-from maglev.messages import LbConf
+from maglev.messages import ApiTally, LbConf
 
 # --- events ---------------------------------------------------------------------------------------
 
@@ -57,6 +57,13 @@ class OperationsAnswered(Event):
     """VPP's numbers for the oldest operations that wait for one, in the order of sending."""
 
     retvals: tuple[int, ...]  # 0: done
+
+
+@dataclass(frozen=True, slots=True)
+class CallsCounted(Event):
+    """All messages to and from VPP since the start; told every totals_s."""
+
+    api: tuple[ApiTally, ...]
 
 
 # --- effects --------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from maglev.core.timers import Timers
 from maglev.log import Log
 from maglev.messages import LbConf
 from maglev.programmer.events import (
+    CallsCounted,
     ConnectVpp,
     LbConfAnswered,
     OperationsAnswered,
@@ -32,6 +33,7 @@ from maglev.programmer.events import (
 )
 from maglev.programmer.trace import traced
 from maglev.runtime import Runtime
+from maglev.vpp.counts import Counts
 from maglev.vpp.lb import LbPlugin
 from maglev.vpp.link import VppGone, VppUnavailable
 from maglev.vpp.papi import VppApi, VppChanged
@@ -50,11 +52,19 @@ class Shell:
         self.runtime: Runtime | None = None
         self._path = socket_path
         self._reply_s = timers.vpp_reply_s
+        self._totals_s = timers.totals_s
+        self._counts = Counts()
         self._log = log
         self._connector = traced(self._tell) if log.passes("debug") else VppApi
         self._api: VppApi | None = None
         self._plugin: LbPlugin | None = None
         self._retvals: list[int] = []  # not handed on yet
+
+    async def serve(self) -> None:
+        """Tell the actor once in a while what was counted."""
+        while True:
+            self._feed(CallsCounted(self._counts.tallies()))
+            await asyncio.sleep(self._totals_s)
 
     def perform(self, effect: Effect) -> None:
         """Begin what an effect asks for; the event about it follows."""
@@ -101,7 +111,9 @@ class Shell:
 
     async def _connect(self) -> None:
         try:
-            api = await self._connector.connect(self._path, reply_s=self._reply_s)
+            api = await self._connector.connect(
+                self._path, reply_s=self._reply_s, counts=self._counts
+            )
         except VppUnavailable as why:
             self._feed(VppLost(str(why)))
             return

@@ -12,17 +12,13 @@ import math
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal
 
 from maglev.actor import Caller
 from maglev.core.reconcile import ActualVip, AddVip, Operation, Vip, vip_after
 from maglev.core.timers import Timers
 from maglev.messages import DesiredSettings, DesiredVip, VipProgrammed, VppStatus
-
-Kind = Literal["vip_added", "vip_removed", "as_added", "as_removed", "as_weight_updated"]
-"""What a call may have done, by the field of SyncFinished that counts it."""
-
-KINDS: tuple[Kind, ...] = get_args(Kind)
+from maglev.programmer.totals import Scope, Totals
 
 NEVER = math.inf
 CALLERS_MAX = 1000
@@ -32,7 +28,7 @@ CALLERS_MAX = 1000
 class Sync:
     """One sync: of everything after a read, or of one VIP from the picture we hold."""
 
-    scope: Literal["all", "vip"]
+    scope: Scope
     frontend: str  # empty: all
     why: str
     started_s: float
@@ -141,6 +137,7 @@ class State:
     sync_at_s: float = NEVER
     retry_at_s: float = NEVER
     wake_at_s: float = NEVER  # as last asked for
+    totals: Totals = field(default_factory=Totals)
     # What was said.
     said: dict[str, VipProgrammed] = field(default_factory=dict)  # by frontend
     leaving: dict[str, Vip] = field(default_factory=dict)  # frontends to be forgotten with the VIP

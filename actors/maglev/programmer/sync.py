@@ -25,7 +25,8 @@ from maglev.core.reconcile import (
 from maglev.messages import DesiredVip, Done, SyncFinished, VipProgrammed
 from maglev.programmer import queues
 from maglev.programmer.events import PushLbConf, ReadVpp, VppRead
-from maglev.programmer.state import KINDS, NEVER, KnownVip, State, Step, Sync
+from maglev.programmer.state import NEVER, KnownVip, State, Step, Sync
+from maglev.programmer.totals import KINDS
 from maglev.programmer.words import outcome
 
 
@@ -192,6 +193,7 @@ def _end(state: State, sync: Sync, now: Instant) -> list[Effect]:
     if sync.decided_at_s and sync.counts and sync.frontend in state.desired:
         known = state.know(vip_of(state.desired[sync.frontend]))
         known.failover_s = now.mono_s - sync.decided_at_s
+        state.totals.failed_over(known.failover_s)
         state.touched[known.vip] = None
     finished = SyncFinished(
         scope=sync.scope,

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from maglev.core.reconcile import AddAs, AddVip, DelAs, DelVip, Operation, SetWeight, Vip
-from maglev.programmer.state import KINDS, Sync
+from maglev.programmer.state import Sync
+from maglev.programmer.totals import KINDS
 
 # VPP: src/vnet/api_errno.h; those that the lb plugin returns, and what it means by them.
 MEANINGS = {

@@ -23,6 +23,7 @@ from typing import Any
 
 from vpp_papi import vpp_papi_async, vpp_serializer  # type: ignore[import-untyped]
 
+from maglev.vpp.counts import Count, Counts
 from maglev.vpp.link import HEADER, Link, VppGone, VppUnavailable
 from maglev.vpp.waiters import Dump, Reply, Result
 
@@ -58,7 +59,8 @@ class VppApi:
     build_directory: str
     pid: int
 
-    def __init__(self, calls: Link, reads: Link, definitions: _Definitions) -> None:
+    def __init__(self, calls: Link, reads: Link, definitions: _Definitions, counts: Counts) -> None:
+        self._counts = counts
         self._calls = calls
         self._reads = reads
         self._messages = definitions.messages
@@ -73,18 +75,24 @@ class VppApi:
 
     @classmethod
     async def connect(
-        cls, socket_path: Path, *, name: str = "vpp-maglev", reply_s: float = 5.0
+        cls,
+        socket_path: Path,
+        *,
+        name: str = "vpp-maglev",
+        reply_s: float = 5.0,
+        counts: Counts | None = None,
     ) -> VppApi:
-        """Connect to a VPP that answers each message within reply_s seconds.
+        """Connect to a VPP that answers each message within reply_s seconds; count them all.
 
         Raises VppUnavailable, whose text says which socket and why, and VppChanged.
         """
         links: list[Link] = []
+        counts = counts or Counts()
         try:
             for who in (name, f"{name}-reads"):
                 links.append(await Link.open(socket_path, who, reply_s))
             calls, reads = links
-            api = cls(calls, reads, await _definitions(calls))
+            api = cls(calls, reads, await _definitions(calls, counts), counts)
             await api._introduce()
         except BaseException as why:
             for link in links:
@@ -116,7 +124,13 @@ class VppApi:
         link = self._reads if bulk else self._calls
         reply = self._messages[message + "_reply"]
         return _call(
-            link, self._messages[message], self._ids[message], fields, reply, self._ids[reply.name]
+            link,
+            self._messages[message],
+            self._ids[message],
+            fields,
+            reply,
+            self._ids[reply.name],
+            self._counts.of(message),
         )
 
     def prepare(self, message: str, names: Sequence[str]) -> Callable[..., asyncio.Future[int]]:
@@ -134,12 +148,14 @@ class VppApi:
         frame = Struct(HEADER.format + packed.format.lstrip(">"))
         link, loop, handle = self._calls, self._loop, self._calls.handle
         message_id, reply_id, size = self._ids[message], self._ids[message + "_reply"], packed.size
+        count = self._counts.of(message)
 
         def send(*values: int | bytes) -> asyncio.Future[int]:
             context = link.context()
             future: asyncio.Future[int] = loop.create_future()
             told = in_order((message_id, handle, context, *values, 0))
-            link.send(frame.pack(0, size, 0, *told), context, Result(future, reply_id))
+            count.sent += 1
+            link.send(frame.pack(0, size, 0, *told), context, Result(future, reply_id, count))
             return future
 
         return send
@@ -157,12 +173,15 @@ class VppApi:
         unpack_from = packed.unpack_from
         link, context = self._reads, self._reads.context()
         future: asyncio.Future[None] = self._loop.create_future()
+        count = self._counts.of(request.name)
+        count.sent += 1
         waiter = Dump(
             future,
             self._ids[what + "_details"],
             packed.size,
             self._ids["control_ping_reply"],
             lambda data, begin: each(pick(unpack_from(data, begin))),
+            count,
         )
         frames = b"".join(
             _frame(message, self._ids[message.name], link, context, {})
@@ -193,7 +212,7 @@ class VppApi:
         self.pid = (await self.call("control_ping", {})).vpe_pid
 
 
-async def _definitions(link: Link) -> _Definitions:
+async def _definitions(link: Link, counts: Counts) -> _Definitions:
     """Return the definitions of this VPP, learnt now or found equal to those learnt before."""
     global _learnt
     digest = _digest(link)
@@ -209,7 +228,8 @@ async def _definitions(link: Link) -> _Definitions:
     ]
     if not all(ids):
         raise VppUnavailable("VPP does not offer get_api_json as this vpp_papi knows it")
-    served = await _call(link, request, ids[0], {}, reply, ids[1])
+    count = counts.of(request.name)
+    served = await _call(link, request, ids[0], {}, reply, ids[1], count)
     if served.retval:
         raise VppUnavailable(f"VPP answered get_api_json with {served.retval}")
     try:
@@ -236,10 +256,12 @@ def _call(
     fields: Mapping[str, object],
     reply: Any,
     reply_number: int,
+    count: Count,
 ) -> asyncio.Future[Any]:
     context = link.context()
     future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-    waiter = Reply(future, reply_number, lambda data: reply.unpack(data)[0])
+    waiter = Reply(future, reply_number, lambda data: reply.unpack(data)[0], count)
+    count.sent += 1
     link.send(_frame(message, number, link, context, fields), context, waiter)
     return future
 

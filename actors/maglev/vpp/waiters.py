@@ -12,6 +12,7 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
+from maglev.vpp.counts import Count
 from maglev.vpp.link import Garbled
 
 _RETVAL = Struct(">i")
@@ -24,18 +25,21 @@ Each = Callable[[bytearray, int], None]
 class Result:
     """Waits for a reply that is nothing but a result; the future gets it, 0 is success."""
 
-    __slots__ = ("_reply_id", "future", "touched_s")
+    __slots__ = ("_count", "_reply_id", "future", "touched_s")
 
-    def __init__(self, future: asyncio.Future[int], reply_id: int) -> None:
+    def __init__(self, future: asyncio.Future[int], reply_id: int, count: Count) -> None:
         self.future = future
         self._reply_id = reply_id
+        self._count = count
         self.touched_s = time.monotonic()
 
     def take(self, message_id: int, data: bytearray, begin: int, end: int) -> bool:
         if message_id != self._reply_id or end - begin < _RETVAL_AT + _RETVAL.size:
             raise Garbled(_unexpected(message_id, self._reply_id, end - begin))
+        retval: int = _RETVAL.unpack_from(data, begin + _RETVAL_AT)[0]
+        self._count.answered(retval)
         if not self.future.done():
-            self.future.set_result(_RETVAL.unpack_from(data, begin + _RETVAL_AT)[0])
+            self.future.set_result(retval)
         return True
 
     def fail(self, why: Exception) -> None:
@@ -45,14 +49,19 @@ class Result:
 class Reply:
     """Waits for one message and decodes it; the future gets what `decode` makes of its bytes."""
 
-    __slots__ = ("_decode", "_future", "_reply_id", "touched_s")
+    __slots__ = ("_count", "_decode", "_future", "_reply_id", "touched_s")
 
     def __init__(
-        self, future: asyncio.Future[Any], reply_id: int, decode: Callable[[bytes], Any]
+        self,
+        future: asyncio.Future[Any],
+        reply_id: int,
+        decode: Callable[[bytes], Any],
+        count: Count,
     ) -> None:
         self._future = future
         self._reply_id = reply_id
         self._decode = decode
+        self._count = count
         self.touched_s = time.monotonic()
 
     def take(self, message_id: int, data: bytearray, begin: int, end: int) -> bool:
@@ -62,6 +71,7 @@ class Reply:
             reply = self._decode(bytes(data[begin:end]))
         except Exception as why:  # vpp_papi raises whatever the bytes lead it to
             raise Garbled(f"message {message_id}: {why!r}") from why
+        self._count.answered(getattr(reply, "retval", 0))
         if not self._future.done():
             self._future.set_result(reply)
         return True
@@ -73,16 +83,23 @@ class Reply:
 class Dump:
     """Waits for details and the end of them; the future gets None once `each` has had them all."""
 
-    __slots__ = ("_details_id", "_each", "_end_id", "_future", "_size", "touched_s")
+    __slots__ = ("_count", "_details_id", "_each", "_end_id", "_future", "_size", "touched_s")
 
     def __init__(
-        self, future: asyncio.Future[None], details_id: int, size: int, end_id: int, each: Each
+        self,
+        future: asyncio.Future[None],
+        details_id: int,
+        size: int,
+        end_id: int,
+        each: Each,
+        count: Count,
     ) -> None:
         self._future = future
         self._details_id = details_id
         self._size = size
         self._end_id = end_id
         self._each = each
+        self._count = count
         self.touched_s = time.monotonic()
 
     def take(self, message_id: int, data: bytearray, begin: int, end: int) -> bool:
@@ -92,6 +109,7 @@ class Dump:
             return False
         if message_id != self._end_id:
             raise Garbled(_unexpected(message_id, self._details_id, end - begin))
+        self._count.answered(0)
         if not self._future.done():
             self._future.set_result(None)
         return True
