@@ -10,7 +10,9 @@ import pytest
 from maglev.aggregator import files
 from maglev.aggregator.events import Remembered
 from maglev.aggregator.state import Wish
-from maglev.messages import AuditEntry, Transition
+from maglev.aggregator.totals import Kept
+from maglev.core.totals import BOUNDS_S, Life
+from maglev.messages import AuditEntry, ProbeTally, Transition, TransitionTally
 
 WISH = Wish("www", "p0", "web1", 7, 100, "ana", "unix", 5)
 PAUSE = Wish("", "", "web2", "paused", "run", "ana", "unix", 6)
@@ -125,3 +127,47 @@ def test_no_more_of_the_audit_file_is_read_than_fits_a_message(
         files.append_audit(path, audited(number))
     monkeypatch.setattr(files, "AUDIT_READ_BYTES_MAX", 1000)
     assert 1 < len(files.read_audit(path, 100)) < 20
+
+
+# --- totals ---------------------------------------------------------------------------------------
+
+TALLY = ProbeTally("web1", "http", {"L7OK": 3, "": 1}, (3,), 5)
+STEPS = (TransitionTally("up", "down", 2),)
+KEPT = (Kept("web1", (TALLY,), (Life("prober-0", 1, TALLY),), STEPS), Kept("web2", (), (), STEPS))
+
+
+def test_totals_come_back_whole_and_empty_blocks_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "totals"
+    blocks = (files.packed(KEPT[:1]), b"", files.packed(KEPT[1:]), files.packed(()))
+    files.write_expendable(path, files.TotalsFile(BOUNDS_S, blocks))
+    files.write_expendable(path, files.TotalsFile(BOUNDS_S, blocks))
+    assert files.read_totals(path) == KEPT
+    assert [one.name for one in tmp_path.iterdir()] == ["totals"]
+
+
+def test_no_totals_are_no_trouble(tmp_path: Path) -> None:
+    assert files.read_totals(tmp_path / "totals") == ()
+
+
+@pytest.mark.parametrize(
+    ("bounds_s", "blocks", "why"),
+    [
+        ((1.0, 2.0), (b"",), "other bounds"),
+        (BOUNDS_S, (b"\xc1",), "damaged"),
+        (BOUNDS_S, (files.packed((1, 2)),), "damaged"),
+    ],
+)
+def test_totals_that_cannot_be_understood_are_said(
+    tmp_path: Path, bounds_s: tuple[float, ...], blocks: tuple[bytes, ...], why: str
+) -> None:
+    path = tmp_path / "totals"
+    files.write_expendable(path, files.TotalsFile(bounds_s, blocks))
+    with pytest.raises(files.Unusable, match=why):
+        files.read_totals(path)
+
+
+def test_a_directory_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    (tmp_path / "totals").mkdir()
+    with pytest.raises(OSError, match="totals"):
+        files.write_expendable(tmp_path / "totals", files.TotalsFile(BOUNDS_S, ()))
+    assert [one.name for one in tmp_path.iterdir()] == ["totals"]
