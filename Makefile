@@ -3,7 +3,8 @@
 PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
-PYTEST  ?= $(BIN)/python -m pytest
+# Most tests wait more than they work: more of them at a time than there are cores.
+PYTEST  ?= $(BIN)/python -m pytest -n 4
 PROTO   := proto/backend.py $(wildcard proto/maglev/*/*.proto)
 
 .DEFAULT_GOAL := venv

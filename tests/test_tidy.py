@@ -23,7 +23,7 @@ PURE |= {"ipaddress", "itertools", "math", "operator", "typing", "xxhash", "magl
 # Who may import what: the one place of each library that is not everybody's business.
 ONE_PLACE = {
     "zmq": ("bus/",),
-    "maglev_pb2": ("rpc/",),
+    "maglev_pb2": ("rpc/", "clients/"),
     "vpp_papi": ("vpp/papi", "vpp/"),
     "msgspec.msgpack": ("bus/wire.py", "aggregator/files.py"),
     "msgspec.json": ("bus/wire.py", "aggregator/files.py"),
