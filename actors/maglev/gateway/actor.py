@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Owns: its own copy of everybody's state, and the calls that wait for another actor.
 
-Hears: BackendStatus, BackendGone, FrontendStatus, FrontendGone, ConfigStatus, Alarm, AlarmCleared
-from the aggregator; VppStatus, VipProgrammed, VipForgotten from the programmer; ActorStatus from
-the watchdog; Heartbeat of every actor, and LogLine while somebody watches the log.
+Hears: BackendStatus, BackendGone, FrontendStatus, FrontendGone, ConfigStatus, TotalsBlock, Alarm,
+AlarmCleared from the aggregator; VppStatus, VipProgrammed, VipForgotten, VppTotals from the
+programmer; ActorStatus from the watchdog; ProberPace from every prober; Heartbeat of every actor,
+and LogLine while somebody watches the log.
 
 Says: nothing.
 
@@ -56,10 +57,13 @@ from maglev.messages import (
     Heartbeat,
     LogLine,
     Message,
+    ProberPace,
     Request,
+    TotalsBlock,
     VipForgotten,
     VipProgrammed,
     VppStatus,
+    VppTotals,
 )
 
 Classes = tuple[type[Message], ...]
@@ -71,18 +75,20 @@ WORDS: dict[str, Classes] = {
         FrontendStatus,
         FrontendGone,
         ConfigStatus,
+        TotalsBlock,
         Alarm,
         AlarmCleared,
     ),
-    "programmer": (VppStatus, VipProgrammed, VipForgotten),
+    "programmer": (VppStatus, VipProgrammed, VipForgotten, VppTotals),
     "watchdog": (ActorStatus,),
+    "prober": (ProberPace,),
 }
 """What is followed of whom, besides Heartbeat of everybody."""
 
 
 def follows(actor_names: Iterable[str]) -> dict[str, Classes]:
     """Return what to follow of each actor, of the gateway itself too."""
-    return {name: (*WORDS.get(name, ()), Heartbeat) for name in actor_names}
+    return {name: (*WORDS.get(name.split("-")[0], ()), Heartbeat) for name in actor_names}
 
 
 @dataclass(slots=True)

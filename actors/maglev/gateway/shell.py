@@ -19,10 +19,14 @@ from maglev.environment import Environment, host_and_port
 from maglev.gateway.access import Rules, Visitor, judge
 from maglev.gateway.actor import Gateway
 from maglev.gateway.caller import Caller
+from maglev.gateway.calls import Calls
 from maglev.gateway.certificates import Certificates, Operators
 from maglev.gateway.door import Door
 from maglev.gateway.events import Finish, Listen, LogsWanted, Serve, Tell
 from maglev.gateway.health import Health
+from maglev.gateway.metrics.listener import Listener
+from maglev.gateway.metrics.page import page
+from maglev.gateway.metrics.text import Seen
 from maglev.gateway.server import Server
 from maglev.gateway.streams import Streams
 from maglev.gateway.watch import Watch
@@ -81,12 +85,13 @@ class Shell:
     async def serve(self) -> None:
         """Serve until cancelled."""
         async with AsyncExitStack() as listeners:
-            await listeners.enter_async_context(self._grpc())
+            calls = await listeners.enter_async_context(self._grpc())
+            await listeners.enter_async_context(self._metrics(calls))
             await asyncio.get_running_loop().create_future()
 
     @asynccontextmanager
-    async def _grpc(self) -> AsyncIterator[None]:
-        """Serve gRPC: on the inner socket, the Unix socket, and TCP."""
+    async def _grpc(self) -> AsyncIterator[Calls]:
+        """Serve gRPC, and count: on the inner socket, the Unix socket, and TCP."""
         server = Server(
             self._picture,
             self._caller,
@@ -114,7 +119,36 @@ class Shell:
                 doors.callback(tls.close)
                 self.port = tls.sockets[0].getsockname()[1]
             self._log.write("info", "grpc-listening", self._listening())
+            yield server.calls
+
+    @asynccontextmanager
+    async def _metrics(self, calls: Calls) -> AsyncIterator[None]:
+        """Serve metrics over HTTP, unless they are not wanted."""
+        address = self._settings.metrics_addr
+        if not address:
             yield
+            return
+        scale = self._settings.time_scale
+        listener = Listener(lambda: page(self._seen(calls)), self._spawn, self._log, scale)
+        server = await listener.open(*_parts(address))
+        port = server.sockets[0].getsockname()[1]
+        self._log.write("info", "metrics-listening", {"address": address, "port": port})
+        try:
+            yield
+        finally:
+            server.close()
+            listener.close()
+
+    def _seen(self, calls: Calls) -> Seen:
+        state, settings = self._actor.state, self._settings
+        return Seen(
+            view=state.view,
+            beats=state.beats,
+            calls=calls.counts.values(),
+            actors=settings.actor_names,
+            silent_s=settings.timers.silent_s,
+            now=instant(),
+        )
 
     def _listening(self) -> dict[str, object]:
         return {
