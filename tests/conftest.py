@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Tests start processes while calls are under way, which grpc's fork handlers do not survive; the
+# children execute another program at once and need none.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
 IN_CI = bool(os.environ.get("CI"))
 SKIPS = Path(__file__).with_name("skips.txt")
 
