@@ -52,7 +52,7 @@ class Synced(Event):
 
 @dataclass(frozen=True, slots=True)
 class Heard(Event):
-    """One message of a speaker, in order, after its snapshot; without a gap unless it is an Edge."""
+    """One message of a speaker, in order, after its snapshot; no gap, but perhaps of Edges."""
 
     speaker: str
     message: Message
