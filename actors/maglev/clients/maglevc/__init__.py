@@ -15,11 +15,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
 from maglev.clients.maglevc.help import command_lines
-from maglev.clients.maglevc.output import Output, terminal_width, to_stderr, to_stdout
+from maglev.clients.maglevc.output import (
+    STDIN,
+    STDOUT,
+    Output,
+    terminal_width,
+    to_stderr,
+    to_stdout,
+)
 from maglev.clients.maglevc.parse import parse
 from maglev.clients.maglevc.table import COMMANDS
 from maglev.clients.maglevc.trouble import BadLine, Trouble
-from maglev.clients.maglevc.words import words_of
+from maglev.clients.maglevc.words import checked, words_of
 from maglev.clients.render import Page, painted
 from maglev.flags import HELP, VERSION, BadUsage, Flag, usage
 from maglev.flags import parse as parse_flags
@@ -60,9 +67,9 @@ def run(arguments: Sequence[str], variables: Mapping[str, str]) -> int:
 
     0 done; 1 the daemon refused, or cannot be reached; 2 no such command, flag or value.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+            stream.reconfigure(errors="surrogateescape" if stream is sys.stdin else "replace")
     try:
         values, words = parse_flags(FLAGS, arguments, variables)
         if values["help"] == "true":
@@ -82,19 +89,19 @@ def run(arguments: Sequence[str], variables: Mapping[str, str]) -> int:
         return 2
     except BrokenPipeError:
         # Python flushes once more at the end, and there is nobody to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), STDOUT)
         return 0
     except KeyboardInterrupt:
         return 130
 
 
-def _run(values: Mapping[str, str], words: Sequence[str], variables: Mapping[str, str]) -> int:
-    is_shell = not words and os.isatty(0) and os.isatty(1)
+def _run(values: Mapping[str, str], words: list[str], variables: Mapping[str, str]) -> int:
+    is_shell = not words and os.isatty(STDIN) and os.isatty(STDOUT)
     color = values["color"] == "true" if values["color"] else is_shell and _likes_color(variables)
     is_json = values["o"] == "json"
     output = Output(to_stdout, to_stdout, to_stderr, terminal_width, color=color, json=is_json)
     try:
-        if words and words[-1] != "?":
+        if checked(words) and words[-1] != "?":
             parse(COMMANDS, words)  # before all that takes time
         daemon = _daemon(values)
         if is_shell:
@@ -123,7 +130,7 @@ def _daemon(values: Mapping[str, str]) -> Daemon:
 def _lines(stream: TextIO) -> Iterator[list[str]]:
     """Yield the words of each line but of those that are empty or begin with a '#'."""
     for line in stream:
-        words = words_of(line)
+        words = checked(words_of(line))
         if words and not words[0].startswith("#"):
             yield words
 

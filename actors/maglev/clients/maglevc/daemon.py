@@ -23,6 +23,12 @@ from maglev.rpc.maglev_pb2 import DESCRIPTOR
 _SERVICE: Final = DESCRIPTOR.services_by_name["Maglev"]
 _LOST: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
+_NO_CHANNEL: Final = "failed to connect to all addresses; last error: "
+_TLS_HINTS: Final = {
+    False: "does it want TLS (--tls-ca)?",
+    True: "does it have TLS, with a certificate of this CA (--tls-ca)?",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -86,6 +92,9 @@ class Daemon:
                 return Trouble(f"{where}: {why}; is maglevd there (--server, MAGLEV_SERVER)?")
             if details == "Deadline Exceeded":
                 return Trouble(f"{where}: no answer within {deadline_s:g} s")
+            if details.startswith(_NO_CHANNEL):
+                reason = details.removeprefix(_NO_CHANNEL)
+                return Trouble(f"{where}: {reason}; {_TLS_HINTS[bool(self._tls)]}")
         return Trouble(details, not_found=code == grpc.StatusCode.NOT_FOUND)
 
 

@@ -8,8 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from maglev.clients.render import Line, Page, Span, Style, painted
+
+STDIN: Final = 0
+STDOUT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,20 @@ class Output:
 
 def terminal_width() -> int | None:
     """Return the width of the terminal that standard output is; None if it is none."""
+    return _size()[0] or None
+
+
+def terminal_rows() -> int | None:
+    """Return the height of the terminal that standard output is; None if it is none."""
+    return _size()[1] or None
+
+
+def _size() -> tuple[int, int]:
+    # Of the terminal itself: $COLUMNS and $LINES may be of another one, or of another time.
     try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or None
+        return os.get_terminal_size(STDOUT)
     except OSError:
-        return None
+        return 0, 0
 
 
 def to_stdout(text: str) -> None:

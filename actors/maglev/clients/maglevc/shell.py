@@ -3,7 +3,7 @@
 
 cmd2's own commands are not offered: a line goes to `carry_out` as it was typed.  Completion and `?`
 ask the table, and the daemon for names, at the moment of the key.  The state is cmd2's; look at
-`Shell.onecmd`.
+`Shell.onecmd_plus_hooks`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from maglev import version
 from maglev.clients.maglevc.daemon import Daemon
 from maglev.clients.maglevc.help import candidate_lines
 from maglev.clients.maglevc.names import on_offer
-from maglev.clients.maglevc.output import Output
+from maglev.clients.maglevc.output import Output, terminal_rows
 from maglev.clients.maglevc.parse import END
 from maglev.clients.maglevc.run import carry_out
 from maglev.clients.maglevc.trouble import BadLine, Trouble
@@ -79,24 +79,28 @@ class Shell(cmd2.Cmd):
             output.write(f"{version.current().text('maglevc')}\n")
             output.complain(str(error))
 
-    def onecmd(self, statement: cmd2.Statement | str, *, add_to_history: bool = True) -> bool:
+    def onecmd_plus_hooks(self, line: str, *, add_to_history: bool = True, **_: bool) -> bool:
         """Carry out one line, and return whether it asks to leave."""
-        line = statement.raw if isinstance(statement, cmd2.Statement) else statement
         if line == EOF:
             self._maglevc.write("\n")
             return True
-        if isinstance(statement, cmd2.Statement) and add_to_history:
-            self.history.append(statement)
+        if not line.strip():
+            return False
+        if add_to_history:
+            self.history.append(cmd2.Statement("", raw=line))
         try:
             return carry_out(words_of(line), self._daemon, self._maglevc)
         except (BadLine, Trouble) as error:
             self._maglevc.complain(str(error))
-            return False
+        except KeyboardInterrupt:
+            pass
+        return False
 
     def _paged(self, text: str) -> None:
         """Print what fits on the screen; let the pager show what does not."""
-        rows = shutil.get_terminal_size().lines
-        if text.count("\n") < rows or shutil.which(self.pager.split()[0]) is None:
+        rows = terminal_rows()
+        fits = rows is None or text.count("\n") < rows
+        if fits or shutil.which(self.pager.split()[0]) is None:
             self._maglevc.write(text)
             return
         with self.sigint_protection:  # Ctrl-C is the pager's

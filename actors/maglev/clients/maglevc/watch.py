@@ -15,13 +15,10 @@ import tty
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
-from typing import Final
 
 from maglev.clients.maglevc.as_json import as_line
 from maglev.clients.maglevc.daemon import Daemon, Stream
-
-STDIN: Final = 0
-STDOUT: Final = 1
+from maglev.clients.maglevc.output import STDIN, STDOUT
 
 
 def watch(
@@ -82,6 +79,9 @@ def _keys() -> Iterator[int | None]:
         return
     before = termios.tcgetattr(STDIN)
     tty.setcbreak(STDIN)
+    keys = termios.tcgetattr(STDIN)
+    keys[3] &= ~termios.ISIG  # Ctrl-C is a key like any other
+    termios.tcsetattr(STDIN, termios.TCSANOW, keys)
     try:
         yield STDIN
     finally:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from maglev.clients.maglevc.trouble import BadLine
+from maglev.clients.render import printable
 
 _SPECIAL = frozenset("'\"\\")
 
@@ -61,6 +62,14 @@ def words_of(line: str) -> list[str]:
     if found.quote:
         raise BadLine(f"no closing {found.quote} after '{found.last}'")
     return [*found.words, found.last] if found.start < len(line) else found.words
+
+
+def checked(words: list[str]) -> list[str]:
+    """Return words as they are; raises BadLine if one is not UTF-8."""
+    for word in words:
+        if any("\ud800" <= char <= "\udfff" for char in word):
+            raise BadLine(f"not UTF-8: '{printable(word)}'")
+    return words
 
 
 def quoted(word: str, quote: str = "") -> str:
