@@ -102,9 +102,10 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(400, "nothing to upgrade to here")
+            pass  # may be ignored (RFC 9110, 7.8), and the request is complete
         except httptools.HttpParserError as error:
-            self._refuse(400, f"not HTTP: {error}")
+            if not self._asked:
+                self._refuse(400, f"not HTTP: {error}")
 
     def pause_writing(self) -> None:
         self._may_write.clear()
