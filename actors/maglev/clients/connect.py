@@ -32,6 +32,9 @@ OPTIONS: Final = (
     ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
     # As long as one attempt to connect may take.
     ("grpc.min_reconnect_backoff_ms", round(CONNECT_S * 1000)),
+    # A stream on which nothing comes may be one whose other end is gone.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
     # A daemon on this machine or in this network is not behind a web proxy.
     ("grpc.enable_http_proxy", 0),
 )

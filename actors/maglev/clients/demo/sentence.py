@@ -11,6 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
+from maglev.clients.render import aged as aged
+from maglev.clients.render import lasting as lasting
+
 
 class Tone(Enum):
     """How a sentence is meant, which the terminal shows as a colour."""
@@ -53,27 +56,6 @@ def listed(words: Sequence[str]) -> str:
 def counted(count: int, what: str) -> str:
     """Return '1 weight', '2 weights'."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def lasting(duration_s: float) -> str:
-    """Return how long something took: '0.8 ms', '120 ms', '3.2 s', then as `aged`."""
-    if duration_s < 0.00995:
-        return f"{duration_s * 1000:.1f} ms"
-    if duration_s < 0.9995:
-        return f"{duration_s * 1000:.0f} ms"
-    return f"{duration_s:.1f} s" if duration_s < 59.95 else aged(duration_s)
-
-
-def aged(age_s: float) -> str:
-    """Return how long something has been so, in two units: '5s', '4m10s', '1h05m', '1d16h'."""
-    minutes, seconds = divmod(max(0, round(age_s)), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    if days:
-        return f"{days}d{hours:02}h"
-    if hours:
-        return f"{hours}h{minutes:02}m"
-    return f"{minutes}m{seconds:02}s" if minutes else f"{seconds}s"
 
 
 def weighed(weights: Mapping[str, int]) -> str:

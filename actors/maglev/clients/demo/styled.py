@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from maglev.clients.render import printable as printable
+
 Style = Literal["plain", "bold", "dim", "bar", "chosen", "good", "doubt", "bad", "vpp", "you"]
 
 
@@ -36,11 +38,6 @@ def clipped(row: Row, width: int) -> Row:
         out.append(Span(span.style, printable(span.text[:left])))
         left -= len(span.text)
     return out
-
-
-def printable(text: str) -> str:
-    """Return text with a question mark for what a terminal would act upon."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 def plain(row: Row) -> str:

@@ -11,7 +11,11 @@ from google.protobuf.message import Message
 
 def as_line(message: Message) -> str:
     """Return a message in one line, as short as it gets: what is as by default is left out."""
-    return json.dumps(MessageToDict(message), ensure_ascii=False, separators=(",", ":"))
+    short = MessageToDict(message)
+    if "log" in short and "fields" in short["log"]:
+        # A map comes in any order, another one each time.
+        short["log"]["fields"] = dict(sorted(short["log"]["fields"].items()))
+    return json.dumps(short, ensure_ascii=False, separators=(",", ":"))
 
 
 def as_document(message: Message) -> str:
