@@ -65,7 +65,12 @@ class Rig:
         return self
 
     def start(self) -> None:
-        """Start the gateway, without a wait for crashes before, and wait until it listens."""
+        """Start the gateway and wait until it listens."""
+        self.launch()
+        self.port = int(self.logged("grpc-listening")["port"])
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the gateway, without a wait for crashes before."""
         path = life_path(self.run_dir, "gateway")
         if path.exists():
             os.truncate(path, 0)
@@ -80,7 +85,7 @@ class Rig:
         )
         self._reader = threading.Thread(target=self._read, args=(self.process,))
         self._reader.start()
-        self.port = int(self.logged("grpc-listening")["port"])
+        return self.process
 
     def _read(self, process: subprocess.Popen[bytes]) -> None:
         assert process.stdout is not None

@@ -18,8 +18,8 @@ Kind = Literal["backend", "frontend", "debug", "info", "warn", "error"]
 KINDS: Final[tuple[Kind, ...]] = ("backend", "frontend", "debug", "info", "warn", "error")
 LOGS: Final[tuple[Kind, ...]] = ("debug", "info", "warn", "error")
 
-EVENTS_MAX: Final = 8192
-"""Events kept of each kind: 200 readers take 1,000 at once in some 10 s."""
+EVENTS_MAX: Final = 32_768
+"""Events kept of each kind: every one of 10,000 backends may move three times."""
 
 BYTES_MAX: Final = 4 << 20
 """Bytes kept of each kind."""
@@ -32,36 +32,30 @@ class Ring:
         self.first = 0
         self.end = 0
         self.waiting: set[asyncio.Event] = set()
-        self._slots: list[tuple[int, bytes] | None] = [None] * events_max
+        self._kept: dict[int, tuple[int, bytes]] = {}
+        self._events_max = events_max
         self._bytes_max = bytes_max
         self._bytes = 0
 
     def append(self, number: int, event: bytes) -> None:
         """Keep an event, with its number among those of all kinds, and wake who waits."""
-        if self.end - self.first == len(self._slots):
-            self._drop()
-        self._slots[self.end % len(self._slots)] = (number, event)
+        self._kept[self.end] = (number, event)
         self.end += 1
         self._bytes += len(event)
-        while self._bytes > self._bytes_max and self.end - self.first > 1:
-            self._drop()
+        # The newest stays, however long it is.
+        while len(self._kept) > 1 and self._is_full():
+            self._bytes -= len(self._kept.pop(self.first)[1])
+            self.first += 1
         for reader in self.waiting:
             reader.set()
         self.waiting.clear()
 
     def at(self, place: int) -> tuple[int, bytes]:
         """Return (number, event) of a place from `first` up to `end`."""
-        kept = self._slots[place % len(self._slots)]
-        assert kept is not None, f"{self.first=} {self.end=} {place=}"
-        return kept
+        return self._kept[place]
 
-    def _drop(self) -> None:
-        slot = self.first % len(self._slots)
-        dropped = self._slots[slot]
-        assert dropped is not None, f"{self.first=} {self.end=}"
-        self._slots[slot] = None
-        self._bytes -= len(dropped[1])
-        self.first += 1
+    def _is_full(self) -> bool:
+        return len(self._kept) > self._events_max or self._bytes > self._bytes_max
 
 
 class Streams:
@@ -109,7 +103,7 @@ class Reader:
         return lost
 
     def take(self) -> bytes | None:
-        """Return the next event; None if there is none yet.  What `lost` tells goes first."""
+        """Return the next event; None if there is none yet.  `lost` must be asked just before."""
         best = -1
         least = 0
         for index, ring in enumerate(self._rings):

@@ -71,10 +71,9 @@ class Watch:
                 count.sent += 1
             going_on = True
             while going_on:
-                if lost := reader.lost():
-                    await context.write(lost_event(lost))
-                    count.sent += 1
-                event = reader.take()
+                # While an event is written others may be lost: one look, one write.
+                lost = reader.lost()
+                event = lost_event(lost) if lost else reader.take()
                 if event is None:
                     going_on = await reader.wait()
                 else:
