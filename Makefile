@@ -3,8 +3,8 @@
 PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
-# Most tests wait more than they work: more of them at a time than there are cores.
-PYTEST  ?= $(BIN)/python -m pytest -n 4
+# Tests of whole daemons one after the other, the rest beside them (tests/conftest.py).
+PYTEST  ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
 PROTO   := proto/backend.py $(wildcard proto/maglev/*/*.proto)
 
 .DEFAULT_GOAL := venv

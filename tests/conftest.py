@@ -17,6 +17,7 @@ os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 IN_CI = bool(os.environ.get("CI"))
 SKIPS = Path(__file__).with_name("skips.txt")
+WHOLE = {"daemon", "system", "prober", "test_demo.py"}
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
@@ -28,6 +29,13 @@ def skips_allowed() -> dict[str, str]:
     lines = (line.strip() for line in SKIPS.read_text(encoding="utf-8").splitlines())
     pairs = (line.partition("  # ")[::2] for line in lines if line and not line.startswith("#"))
     return {test.strip(): reason.strip() for test, reason in pairs}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let tests of whole daemons run one after the other, beside all the others."""
+    for item in items:
+        if any(part in WHOLE for part in item.path.relative_to(SKIPS.parent).parts):
+            item.add_marker(pytest.mark.xdist_group("whole"))
 
 
 @pytest.hookimpl(wrapper=True)
