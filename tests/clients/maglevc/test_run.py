@@ -147,6 +147,12 @@ def test_a_daemon_that_was_away_is_reached_by_the_next_command(
     assert "abc1234" in run("show version")
 
 
+def test_a_connection_that_ends_under_a_call_is_told(run: Run, daemon: FakeDaemon) -> None:
+    daemon.answers["GetVPPInfo"] = Refusal(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+    with pytest.raises(Trouble, match=r"^127.0.0.1:\d+: the connection was lost \(Socket closed\)"):
+        run("show vpp info")
+
+
 def test_an_answer_may_be_larger_than_grpc_takes_by_itself(run: Run, daemon: FakeDaemon) -> None:
     large = 5 * 1024 * 1024
     daemon.answers["GetBackend"] = BackendInfo(name="web1", detail="x" * large)

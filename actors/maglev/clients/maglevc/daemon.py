@@ -7,6 +7,7 @@ next call connects afresh whatever gRPC's back-off says.  Look at `Daemon.call`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,11 @@ _SERVICE: Final = DESCRIPTOR.services_by_name["Maglev"]
 _LOST: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 _NO_CHANNEL: Final = "failed to connect to all addresses; last error: "
+# How gRPC tells of a connection that ended under a call.
+_CUT: Final = re.compile(
+    "socket closed|connection reset|broken pipe|goaway|cancelling all calls|stream removed|ping",
+    re.IGNORECASE,
+)
 _TLS_HINTS: Final = {
     False: "does it want TLS (--tls-ca)?",
     True: "does it have TLS, with a certificate of this CA (--tls-ca)?",
@@ -95,6 +101,8 @@ class Daemon:
             if details.startswith(_NO_CHANNEL):
                 reason = details.removeprefix(_NO_CHANNEL)
                 return Trouble(f"{where}: {reason}; {_TLS_HINTS[bool(self._tls)]}")
+            if _CUT.search(details):
+                return Trouble(f"{where}: the connection was lost ({details}); try again")
         return Trouble(details, not_found=code == grpc.StatusCode.NOT_FOUND)
 
 

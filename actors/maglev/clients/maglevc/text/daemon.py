@@ -28,7 +28,7 @@ def version(daemon: VersionInfo, page: Page) -> list[Line]:
 
 
 def actors(answer: ListActorsResponse, page: Page) -> list[Line]:
-    """Return a table of the processes."""
+    """Return a table of the processes; counts of troubles only where there are any."""
     heads = [Column("name"), Column("state"), Column("pid", right=True)]
     heads += [Column(name, right=True) for name in ("up", "restarts", "heartbeat", "lag")]
     heads += [Column(name, right=True) for name in ("resyncs", "dropped")]
@@ -39,10 +39,10 @@ def actors(answer: ListActorsResponse, page: Page) -> list[Line]:
             Span(str(one.pid or "")),
             Span(aged(one.uptime_s) if one.pid else ""),
             Span(str(one.restarts)),
-            Span(f"{lasting(one.heartbeat_age_s)} ago" if one.pid else ""),
+            Span(lasting(one.heartbeat_age_s) if one.pid else ""),
             Span(lasting(one.lag_ms_max / 1000) if one.pid else ""),
-            Span(str(one.resyncs)),
-            Span(str(one.dropped)),
+            Span(str(one.resyncs or "")),
+            Span(str(one.dropped or "")),
         ]
         for one in answer.actors
     ]
