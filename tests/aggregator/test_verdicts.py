@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 from maglev.actor import Heard
-from maglev.messages import Alarm, BackendStatus, DesiredVip
+from maglev.messages import Alarm, BackendStatus, DesiredVip, FrontendStatus
 from tests.aggregator.story import PRIMARY_AND_STANDBY, Story
 
 
@@ -25,6 +25,17 @@ def test_one_primary_down_is_at_zero_and_flushed_once() -> None:
     assert story.flushes() == {"web1": 1, "web2": 0, "web9": 0}
     story.hears("web1", "down", counter=0, detail="again")
     assert story.flushes()["web1"] == 1
+
+
+def test_a_verdict_that_is_only_said_again_is_no_news_and_nothing_to_write_down() -> None:
+    story = ready().later(3)
+    story.messages.clear()
+    story.saved_verdicts = {}
+    story.tell(Heard("prober-0", story.verdict("web1", "up"))).later(3)
+    assert not [one for one in story.messages if isinstance(one, BackendStatus | FrontendStatus)]
+    assert story.saved_verdicts == {}
+    story.hears("web1", "up", at_ns=story.now.unix_ns, detail="HTTP 204")
+    assert story.level(BackendStatus, "web1").detail == "HTTP 204"
 
 
 def test_standby_carries_when_all_primaries_are_down_and_drains_when_one_is_back() -> None:

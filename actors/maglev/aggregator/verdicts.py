@@ -28,6 +28,8 @@ def verdict_heard(state: State, said: Verdict, now: Instant) -> list[Effect]:
         return _inherit(state, backend, said, now)
     if said.generation != backend.generation or not backend.probed:
         return []
+    if _is_known(state, backend, said):
+        return []
     missed = said.changes - backend.health.changes
     backend.health = Health(state=said.state, counter=said.counter, changes=said.changes)
     backend.spoken_for = True
@@ -37,6 +39,19 @@ def verdict_heard(state: State, said: Verdict, now: Instant) -> list[Effect]:
     state.touch(backend)
     effects = fault_said(state, backend, said.fault, now)
     return effects + _follow(state, backend, said, missed, now)
+
+
+def _is_known(state: State, backend: Backend, said: Verdict) -> bool:
+    """Return whether a verdict is only said again, as all are within 15 s, and nothing is new."""
+    known = backend.health
+    return (
+        backend.spoken_for
+        and not backend.stale
+        and backend.name not in state.unconfirmed
+        and (known.state, known.counter, known.changes) == (said.state, said.counter, said.changes)
+        and said.at_ns in (0, backend.checked_at_ns)
+        and said.fault == backend.fault
+    )
 
 
 def _confirm(state: State, backend: Backend, said: Verdict) -> None:
