@@ -50,16 +50,25 @@ def within(what: str, value: float, limit: float, unit: str) -> bool:
     return tell(what, shown, budget=most, ratio=f"{value / limit:.2f}", ok=value <= limit)
 
 
-def beside(what: str, value: float, peer: float, unit: str, ratio_max: float, who: str) -> bool:
-    """Tell a row of a value next to a peer's of the same run."""
+def beside(
+    what: str,
+    value: float,
+    peer: float,
+    unit: str,
+    who: str,
+    *,
+    at_most: float = float("inf"),
+    at_least: float = 0.0,
+) -> bool:
+    """Tell a row of a value next to a peer's of the same run; bounds are on their ratio."""
     ratio = value / peer
     return tell(
         what,
         f"{value:.4g} {unit}",
         peer=f"{peer:.4g} {unit} ({who})",
         ratio=f"{ratio:.2f}",
-        budget=f"<= {ratio_max:g} x",
-        ok=ratio <= ratio_max,
+        budget=f">= {at_least:g} x" if at_least else f"<= {at_most:g} x",
+        ok=at_least <= ratio <= at_most,
     )
 
 

@@ -122,8 +122,8 @@ def mass(count: int = 1000) -> None:
         1000 * min(taken),
         1000 * min(ceilings),
         "ms",
-        MASS_RATIO_MAX,
         "packed calls",
+        at_most=MASS_RATIO_MAX,
     )
 
 

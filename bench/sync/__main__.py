@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.sync.others import Ceiling, Plain, calls
+from bench.table import beside, within
 from tests.programmer.rig import Rig
 from tests.programmer.world import settings, vip
 from tests.vpp.simulated import simulated_vpp
@@ -25,6 +26,8 @@ from maglev.messages import DesiredAs, SyncVpp
 ROUNDS = 3
 CHANGES = 200
 MASS = 1000
+CEILING_RATIO_MIN, MASS_RATIO_MAX = 0.75, 2.0
+FAILOVER_MS_P99_MAX = 5.0
 SYNC = SyncVpp(who="bench", origin="unix")
 
 
@@ -264,6 +267,14 @@ def report(options, number, rows):
         p99 = statistics.quantiles(taken, n=100)[98]
         told = (statistics.median(taken), p99, max(taken))
         print(f"{name:34} " + " ".join(f"{1000 * one:8.2f}" for one in told))
+    rate, most = (number / seconds for seconds in (min(one.full for one in mine), ceiling_s))
+    words = f"full sync of {options.vips} VIPs x {options.ases} ASes"
+    beside(words, rate, most, "calls/s", "packed calls", at_least=CEILING_RATIO_MIN)
+    mass_s, base_s = min(one.mass for one in mine), min(one.ceiling_mass for one in theirs)
+    words = f"{MASS} ASes at once, programmer alone"
+    beside(words, 1000 * mass_s, 1000 * base_s, "ms", "packed calls", at_most=MASS_RATIO_MAX)
+    words = "decision to VPP's reply during a read, programmer alone, p99"
+    within(words, 1000 * p99, FAILOVER_MS_P99_MAX, "ms")
 
 
 if __name__ == "__main__":
