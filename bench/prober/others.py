@@ -14,6 +14,7 @@ from pathlib import Path
 from maglev.bus.node import Node
 from maglev.core.timers import Timers
 from maglev.messages import Assignment, AssignmentEnded, Check, ProberPace, ProberPresent, Verdict
+from maglev.privileges import die_with_parent
 
 ROOT = Path(__file__).parents[2]
 ADDRESSES = [f"127.0.0.{number}" for number in range(1, 101)]
@@ -76,7 +77,8 @@ class Nginx:
             }}"""
         )
         command = [*pinned(core, realtime), program("nginx", "nginx-light")]
-        self.process = subprocess.Popen([*command, "-c", str(conf), "-e", f"{where}/nginx.log"])
+        command += ["-c", str(conf), "-e", f"{where}/nginx.log"]
+        self.process = subprocess.Popen(command, preexec_fn=die_with_parent)
 
     def requests(self) -> int:
         """Return how many requests were answered since the start."""
@@ -133,7 +135,9 @@ backend probed
             str(conf),
         ]
         self.log = (where / "haproxy.log").open("wb")
-        self.process = subprocess.Popen(command, stdout=self.log, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(
+            command, stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent
+        )
 
     def live(self, seconds: float) -> None:
         time.sleep(seconds)

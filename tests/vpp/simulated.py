@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from maglev.privileges import die_with_parent
 from maglev.vpp.sim.control import Control
 from maglev.vpp.sim.definitions import Version
 from tests.support import eventually
@@ -41,6 +42,7 @@ def simulated_vpp(
     with subprocess.Popen(
         [sys.executable, "-m", "maglev.vpp.sim", *sockets, *told],
         env={**os.environ, "PYTHONPATH": str(ACTORS)},
+        preexec_fn=die_with_parent,  # whatever becomes of the tests
     ) as process:
         try:
             control = eventually(lambda: _control(process, control_path), what="simulated VPP")
