@@ -27,7 +27,7 @@ _LOST: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _NO_CHANNEL: Final = "failed to connect to all addresses; last error: "
 # How gRPC tells of a connection that ended under a call.
 _CUT: Final = re.compile(
-    "socket closed|connection reset|broken pipe|goaway|cancelling all calls|stream removed|ping",
+    "socket closed|connection reset|broken pipe|goaway|cancelling all calls|ping timeout",
     re.IGNORECASE,
 )
 _TLS_HINTS: Final = {
@@ -52,8 +52,15 @@ class Daemon:
         self._tls = tls
         self._channel: grpc.Channel | None = None
 
-    def call(self, rpc: str, fields: Mapping[str, object], deadline_s: float = CALL_S) -> Answer:
-        """Call the daemon and return its answer; raises Trouble."""
+    def call(
+        self,
+        rpc: str,
+        fields: Mapping[str, object],
+        deadline_s: float = CALL_S,
+        *,
+        quick: bool = False,
+    ) -> Answer:
+        """Call the daemon and return its answer; raises Trouble, if `quick` without a reason."""
         asked, answered = _classes(rpc)
         invoke = self._connected().unary_unary(
             f"/{_SERVICE.full_name}/{rpc}", asked.SerializeToString, answered.FromString
@@ -62,6 +69,8 @@ class Daemon:
         try:
             message, done = invoke.with_call(request, timeout=deadline_s)
         except grpc.RpcError as error:
+            if quick:
+                raise Trouble(f"{self._server.target}: no answer") from error
             raise self.trouble(error, rpc, deadline_s) from error
         trailer = {key: value for key, value in done.trailing_metadata() or ()}
         return Answer(message, str(trailer.get("maglev-stale", "")))

@@ -41,7 +41,7 @@ def known(daemon: Daemon, argument: str, values: Mapping[str, str]) -> Names:
     """Return what may stand for an argument, after the values of those before it."""
 
     def ask(rpc: str, **fields: str) -> Any:
-        return daemon.call(rpc, fields, NAMES_S).message
+        return daemon.call(rpc, fields, NAMES_S, quick=True).message
 
     try:
         if argument == "frontend":

@@ -77,7 +77,8 @@ class Shell(cmd2.Cmd):
             carry_out(["show", "version"], self._daemon, output)
         except (Trouble, KeyboardInterrupt) as error:
             output.write(f"{version.current().text('maglevc')}\n")
-            output.complain(str(error))
+            if isinstance(error, Trouble):
+                output.complain(str(error))
 
     def onecmd_plus_hooks(self, line: str, *, add_to_history: bool = True, **_: bool) -> bool:
         """Carry out one line, and return whether it asks to leave."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def backends(answer: ListBackendsResponse, page: Page) -> list[Line]:
     """Return a table of all."""
-    heads = [Column(name) for name in ("name", "address", "state", "for", "healthcheck")]
+    heads = [Column(name) for name in ("name", "address", "state", "for", "", "healthcheck")]
     heads.append(Column("result", wraps=True))
     rows = [
         [
@@ -28,8 +28,9 @@ def backends(answer: ListBackendsResponse, page: Page) -> list[Line]:
             Span(one.address),
             Span(one.state, state_style(one.state)),
             Span(page.age(one.last_transition_ns) if one.last_transition_ns else ""),
+            mark("stale" if one.stale else ""),
             Span(one.healthcheck or "static"),
-            mark("stale") if one.stale else Span(one.fault or _result(one)),
+            Span(one.fault or _result(one)),
         ]
         for one in answer.backends
     ]
