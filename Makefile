@@ -4,7 +4,7 @@ PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 # Tests of whole daemons one after the other, the rest beside them (tests/conftest.py).
-PYTEST  ?= $(BIN)/python -m pytest -n 3 --dist loadgroup
+PYTEST  ?= $(BIN)/python -m pytest -n 2 --dist loadgroup
 PROTO   := proto/backend.py $(wildcard proto/maglev/*/*.proto)
 
 .DEFAULT_GOAL := venv
