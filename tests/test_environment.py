@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from maglev.core.timers import Timers
-from maglev.environment import RUN_DIR_BYTES_MAX, BadEnvironment, Environment, read
+from maglev.environment import (
+    RUN_DIR_BYTES_MAX,
+    BadEnvironment,
+    Environment,
+    host_and_port,
+    read,
+)
 
 
 def test_nothing_set_gives_the_documented_defaults() -> None:
@@ -101,3 +107,60 @@ def test_every_actor_has_one_name() -> None:
         "prober-1",
         "prober-2",
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        (":9090", ("", 9090)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:65535", ("::1", 65535)),
+        ("[::]:1", ("::", 1)),
+        ("localhost:9090", ("localhost", 9090)),
+        ("9090", None),
+        ("::1:9090", None),
+        ("[127.0.0.1]:9090", None),
+        ("127.0.0.1:", None),
+        (":65536", None),
+        (":-1", None),
+        (":²", None),
+        ("", None),
+    ],
+)
+def test_addresses_are_written_as_go_does(address: str, parts: tuple[str, int] | None) -> None:
+    assert host_and_port(address) == parts
+
+
+@pytest.mark.parametrize("variable", ["MAGLEV_GRPC_ADDR", "MAGLEV_METRICS_ADDR"])
+def test_an_address_of_another_form_is_refused_with_examples(variable: str) -> None:
+    with pytest.raises(BadEnvironment, match=rf"{variable}.*such as :9090.*got '9090'"):
+        read({variable: "9090"})
+
+
+def test_the_unix_socket_is_in_the_run_directory_unless_it_is_elsewhere() -> None:
+    assert read({"MAGLEV_RUN_DIR": "/r"}).grpc_socket == Path("/r/grpc.sock")
+    assert read({"MAGLEV_GRPC_SOCKET": "/x"}).grpc_socket == Path("/x")
+    with pytest.raises(BadEnvironment, match=r"MAGLEV_GRPC_SOCKET.*at most 107 bytes.*got 108"):
+        read({"MAGLEV_GRPC_SOCKET": "/" + "x" * 107})
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({"TLS_CERT": "/c"}, "wanted both or none"),
+        ({"TLS_KEY": "/k"}, "wanted both or none"),
+        ({"CLIENT_CA": "/ca"}, "wanted --grpc-tls-cert with it"),
+        ({"OPERATORS": "ana"}, "wanted --grpc-client-ca with it"),
+        ({"OPERATORS": "ana", "TLS_CERT": "/c", "TLS_KEY": "/k"}, "wanted --grpc-client-ca"),
+    ],
+)
+def test_half_a_set_of_files_for_tls_is_refused(variables: dict[str, str], words: str) -> None:
+    with pytest.raises(BadEnvironment, match=words):
+        read({f"MAGLEV_GRPC_{name}": value for name, value in variables.items()})
+
+
+def test_switches_are_true_or_false_in_gos_words() -> None:
+    assert read({"MAGLEV_GRPC_OPEN": "T"}).grpc_open
+    assert not read({"MAGLEV_REFLECTION": "0"}).reflection
+    with pytest.raises(BadEnvironment, match="MAGLEV_REFLECTION: wanted true or false, got 'no'"):
+        read({"MAGLEV_REFLECTION": "no"})

@@ -90,6 +90,15 @@ def test_two_speakers_may_say_a_level_of_one_key_and_each_ends_its_own() -> None
     assert view.get(Verdict, "web1") == verdict("web1", "prober-1")
 
 
+def test_a_speaker_is_known_once_it_has_said_how_anything_is() -> None:
+    view = View()
+    view.synced("prober-0", [])
+    assert not view.knows("prober-0")
+    view.heard("prober-0", verdict("web1"))
+    view.heard("prober-0", VerdictWithdrawn(backend="web1"))
+    assert view.knows("prober-0")
+
+
 def test_nothing_is_known_of_what_nobody_said() -> None:
     view = View()
     view.heard("prober-0", verdict("web1"))
