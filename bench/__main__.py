@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.table import ROWS, Row, lines, rows
 
 ROOT = Path(__file__).parents[1]
-ALL = ("prober", "sync", "failover", "footprint", "faults")
+ALL = ("prober", "sync", "failover", "footprint", "metrics", "faults")
 LONG = ("failover", "footprint", "faults")  # those that have --long
 
 
