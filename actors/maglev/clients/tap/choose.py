@@ -26,14 +26,19 @@ from maglev.messages import (
     ProberPace,
     ProbesSeen,
     ProbeStarted,
+    ProbeTotals,
     Retraction,
+    TotalsBlock,
+    VppTotals,
 )
 
 ON_REQUEST: frozenset[type[Message]] = frozenset({LogLine, ProbeStarted, ProbeFinished})
 """Said only while somebody listens: listening costs the daemon something."""
 
-ALL_THE_TIME: frozenset[type[Message]] = frozenset({Heartbeat, ProberPace, ProbesSeen})
-"""Said several times a second, whether or not anything happens."""
+ALL_THE_TIME: frozenset[type[Message]] = frozenset(
+    {Heartbeat, ProberPace, ProbesSeen, ProbeTotals, TotalsBlock, VppTotals}
+)
+"""Said every few seconds or more often, whether or not anything happens."""
 
 MOVING: dict[type[Message], frozenset[str]] = {
     ActorStatus: frozenset({"heartbeat_age_s", "lag_ms_max"})

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prometheus' text format 0.0.4: a family is a head and rows, made one object at a time.
 
-Rows are generated and not kept: at 10,000 backends nearly all numbers change between two scrapes,
-making them anew takes less than a second of one core in a minute, and keeping them would take
-tens of megabytes.  There is no state; look at `Family` for what a row function has to do.
+Rows are made for each scrape and not kept: at 10,000 backends nearly all numbers change between two
+of them, making them anew takes a quarter second of one core, and keeping them would take tens of
+megabytes.  There is no state; look at `Family` for what a row function has to do.
 """
 
 from __future__ import annotations
